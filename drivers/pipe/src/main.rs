@@ -1,0 +1,40 @@
+//! The pipe server: `pipe` serves `/dev/pipe`, from which `pipe()` gets both ends of a pipe, and
+//! below which file systems send those who open a FIFO.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "user space: overflow checks stay on in release"
+)]
+
+extern crate alloc;
+
+#[cfg(target_os = "none")]
+mod buffer;
+#[cfg(target_os = "none")]
+mod server;
+
+#[cfg(target_os = "none")]
+mod program {
+    use neutrino_rt::abi::message::chf;
+    use neutrino_rt::start::Arguments;
+    use neutrino_rt::{channel, eprintln};
+    use resmgr::{Engine, serve};
+
+    fn main(_arguments: &Arguments) -> i32 {
+        let mut engine = Engine::new(super::server::Pipes::default());
+        let result = channel::create(chf::DISCONNECT | chf::UNBLOCK).and_then(|chid| {
+            engine.attach(chid, "/dev/pipe", 0, io_msg::proc::ATTACH_DIRECTORY)?;
+            Err(serve(&mut engine, chid)) as Result<(), _>
+        });
+        if let Err(errno) = result {
+            eprintln!("pipe: cannot serve /dev/pipe: {errno}");
+        }
+        1
+    }
+
+    neutrino_rt::entry!(main);
+}
+
+#[cfg(not(target_os = "none"))]
+fn main() {}

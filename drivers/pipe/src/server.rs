@@ -1,0 +1,240 @@
+//! All pipes. A node is a pipe's number and an end of it.
+
+use crate::buffer::{ATOMIC, Pipe};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use io_msg::stat::{mode, open};
+use neutrino_rt::abi::handle::ready;
+use neutrino_rt::{Errno, clock};
+use resmgr::{
+    Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Server,
+};
+
+const FIONREAD: u32 = 0x541b;
+
+/// Ends of a pipe, in the low bits of a node.
+const READING: Node = 0;
+const WRITING: Node = 1;
+const BOTH: Node = 2;
+
+const fn node(id: u64, end: Node) -> Node {
+    id << 2 | end
+}
+
+/// The server.
+#[derive(Debug, Default)]
+pub(crate) struct Pipes {
+    pipes: BTreeMap<u64, Pipe>,
+    last: u64,
+    changed: Vec<u64>,
+}
+
+impl Pipes {
+    fn add(&mut self, name: Option<Vec<u8>>) -> u64 {
+        self.last += 1;
+        let pipe = Pipe { name, inode: self.last + 1, ..Pipe::default() };
+        self.pipes.insert(self.last, pipe);
+        self.last
+    }
+
+    fn pipe_of(&mut self, node: Node) -> Result<&mut Pipe, Errno> {
+        let id = node >> 2;
+        self.changed.push(id);
+        self.pipes.get_mut(&id).ok_or(Errno::EBADF)
+    }
+
+    fn count(&mut self, ocb: &Ocb, by: isize) {
+        let id = ocb.node >> 2;
+        let Some(pipe) = self.pipes.get_mut(&id) else { return };
+        let (reads, writes) = match ocb.node & 3 {
+            READING => (true, false),
+            WRITING => (false, true),
+            _ => (true, true),
+        };
+        for (end, _) in [(&mut pipe.readers, reads), (&mut pipe.writers, writes)]
+            .into_iter()
+            .filter(|(_, counts)| *counts)
+        {
+            end.open = end.open.saturating_add_signed(by);
+            end.seen = true;
+        }
+        self.changed.push(id);
+    }
+
+    /// Lets a pipe's clients go on, and tells the kernel who is ready.
+    fn settle(&mut self, id: u64, ocbs: &Ocbs) {
+        let Some(pipe) = self.pipes.get_mut(&id) else { return };
+        pipe.pump();
+        let hung_up = if pipe.writers.is_gone() { ready::HUP } else { 0 };
+        let readable = hung_up | if pipe.len() > 0 { ready::IN } else { 0 };
+        let broken = if pipe.readers.is_gone() { ready::ERR } else { 0 };
+        let writable = broken | if pipe.space() >= ATOMIC { ready::OUT } else { 0 };
+        if pipe.told != (readable, writable) {
+            pipe.told = (readable, writable);
+            ocbs.notify(node(id, READING), readable);
+            ocbs.notify(node(id, WRITING), writable);
+            ocbs.notify(node(id, BOTH), (readable | writable) & (ready::IN | ready::OUT));
+        }
+        if pipe.readers.open == 0 && pipe.writers.open == 0 {
+            self.pipes.remove(&id);
+        }
+    }
+}
+
+impl Server for Pipes {
+    fn attributes(&self, node: Node) -> Result<Attributes, Errno> {
+        if node == 0 {
+            return Ok(Attributes::new(1, mode::IFDIR | 0o755));
+        }
+        let pipe = self.pipes.get(&(node >> 2)).ok_or(Errno::ENOENT)?;
+        let now = clock::timestamp();
+        let mode = mode::IFIFO | if pipe.name.is_some() { 0o666 } else { 0o600 };
+        Ok(Attributes {
+            inode: pipe.inode,
+            mode,
+            links: 1,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            ..Attributes::default()
+        })
+    }
+
+    fn device(&self) -> u64 {
+        0x102
+    }
+
+    /// A FIFO, by the name that its file system gave it; it lives while somebody has it open.
+    fn lookup(&mut self, _directory: Node, name: &[u8]) -> Result<Node, Errno> {
+        let known = self.pipes.iter().find(|(_, pipe)| pipe.name.as_deref() == Some(name));
+        let id = match known {
+            Some((&id, _)) => id,
+            None => self.add(Some(Vec::from(name))),
+        };
+        Ok(node(id, READING))
+    }
+
+    fn open(&mut self, _: &Request<'_>, asked: Node, ioflag: u32) -> Result<Opening, Errno> {
+        if asked == 0 {
+            return Ok(Opening::Open(0, ready::IN));
+        }
+        let id = asked >> 2;
+        let pipe = self.pipes.get(&id).ok_or(Errno::ENOENT)?;
+        let end = match ioflag & open::ACCMODE {
+            open::RDONLY => READING,
+            open::WRONLY if ioflag & open::NONBLOCK != 0 && pipe.readers.open == 0 => {
+                return Err(Errno::ENXIO);
+            }
+            open::WRONLY => WRITING,
+            _ => BOTH,
+        };
+        Ok(Opening::Open(node(id, end), 0))
+    }
+
+    fn pipe(&mut self, _request: &Request<'_>) -> Result<(Node, Node), Errno> {
+        let id = self.add(None);
+        Ok((node(id, READING), node(id, WRITING)))
+    }
+
+    fn opened(&mut self, _request: &Request<'_>, ocb: &mut Ocb) {
+        self.count(ocb, 1);
+        if let Some(pipe) = self.pipes.get_mut(&(ocb.node >> 2)) {
+            // A new open file has not been told anything yet.
+            pipe.told = (u32::MAX, u32::MAX);
+        }
+    }
+
+    fn closed(&mut self, ocb: &Ocb, _ocbs: &Ocbs) {
+        self.count(ocb, -1);
+    }
+
+    fn read(
+        &mut self,
+        request: &mut Request<'_>,
+        ocb: &mut Ocb,
+        _offset: u64,
+        length: usize,
+    ) -> Outcome {
+        let pipe = match self.pipe_of(ocb.node) {
+            Ok(pipe) => pipe,
+            Err(errno) => return Outcome::Reply(Err(errno)),
+        };
+        if length == 0 {
+            return Outcome::Reply(Ok(0));
+        }
+        match pipe.take(length) {
+            Some(bytes) => {
+                request.reply = bytes;
+                Outcome::Reply(Ok(request.reply.len() as i64))
+            }
+            None if ocb.is_nonblocking() => Outcome::Reply(Err(Errno::EAGAIN)),
+            None => {
+                pipe.wait_to_read(request.rcvid, length);
+                Outcome::Pending
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        request: &mut Request<'_>,
+        ocb: &mut Ocb,
+        _offset: u64,
+        data: DataAt,
+    ) -> Outcome {
+        let pipe = match self.pipe_of(ocb.node) {
+            Ok(pipe) => pipe,
+            Err(errno) => return Outcome::Reply(Err(errno)),
+        };
+        if pipe.readers.is_gone() {
+            return Outcome::Reply(Err(Errno::EPIPE));
+        }
+        if data.length == 0 {
+            return Outcome::Reply(Ok(0));
+        }
+        let space = pipe.space();
+        let fits = data.length <= space && !pipe.has_waiting_writers();
+        if !fits && !ocb.is_nonblocking() {
+            pipe.wait_to_write(request.rcvid, data);
+            return Outcome::Pending;
+        }
+        let take = if fits { data.length } else { data.length.min(space) };
+        if take == 0 || !fits && data.length <= ATOMIC {
+            return Outcome::Reply(Err(Errno::EAGAIN));
+        }
+        let result = request.data(data.offset, take).map(|bytes| {
+            pipe.put(&bytes);
+            take as i64
+        });
+        Outcome::Reply(result)
+    }
+
+    fn devctl(
+        &mut self,
+        request: &mut Request<'_>,
+        ocb: &mut Ocb,
+        dcmd: u32,
+        _data: &[u8],
+    ) -> Outcome {
+        match (dcmd, self.pipe_of(ocb.node)) {
+            (FIONREAD, Ok(pipe)) => {
+                let count = u32::try_from(pipe.len()).unwrap_or(u32::MAX);
+                request.reply = Vec::from(count.to_le_bytes());
+                Outcome::Reply(Ok(0))
+            }
+            _ => Outcome::Reply(Err(Errno::ENOTTY)),
+        }
+    }
+
+    fn unblock(&mut self, rcvid: u64) {
+        if let Some((&id, _)) = self.pipes.iter_mut().find(|(_, pipe)| pipe.unblock(rcvid)) {
+            self.changed.push(id);
+        }
+    }
+
+    fn idle(&mut self, ocbs: &mut Ocbs) {
+        for id in core::mem::take(&mut self.changed) {
+            self.settle(id, ocbs);
+        }
+    }
+}

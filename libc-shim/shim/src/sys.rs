@@ -1,0 +1,333 @@
+//! Kernel calls: the shim's only native `syscall` instruction, and typed wrappers around it.
+//!
+//! Addresses of the program's memory are plain `u64`: Rust knows nothing of that memory, so the
+//! kernel may write there at any time. Addresses of the shim's own values come from references.
+
+use core::ptr::{from_mut, from_ref};
+use neutrino_abi::calls::{Register, for_each_call, number};
+use neutrino_abi::event::Event;
+use neutrino_abi::handle::SELF;
+use neutrino_abi::info::{HandleInfo, ProcessInfo, SystemInfo};
+use neutrino_abi::memory::{MapArgs, RemapArgs};
+use neutrino_abi::message::{Iov, SendExtra};
+use neutrino_abi::process::ThreadArgs;
+use neutrino_abi::sched::SchedParam;
+use neutrino_abi::signal::{Personality, Registers, SignalInfo, SignalSet, how};
+use neutrino_abi::time::{Itimer, TimerInfo};
+
+pub(crate) use neutrino_abi::Errno;
+
+/// What a kernel call, a message and a Linux call end with.
+pub(crate) type Outcome = Result<u64, Errno>;
+
+/// Makes a kernel call.
+///
+/// # Safety
+/// - Whatever the call makes the kernel write (or unmap) is memory that the program or the caller
+///   of this function owns.
+#[inline(always)]
+unsafe fn invoke(number: u64, arguments: [u64; 6]) -> i64 {
+    let result: i64;
+    // SAFETY: the kernel preserves every register but rax, rcx and r11, which are declared; memory
+    // is not declared untouched. What it writes is the caller's promise.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") arguments[0],
+            in("rsi") arguments[1],
+            in("rdx") arguments[2],
+            in("r10") arguments[3],
+            in("r8") arguments[4],
+            in("r9") arguments[5],
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+macro_rules! define_stubs {
+    ($($(#[doc = $doc:literal])+ $number:literal $name:ident { $($arg:ident: $ty:ty),* })+) => {
+        /// One function for each row of the table of kernel calls.
+        #[allow(non_snake_case, dead_code, clippy::missing_safety_doc, reason = "made from the table")]
+        mod raw {
+            use super::{Errno, Outcome, Register, invoke, number};
+            $(
+                #[inline(always)]
+                pub(super) unsafe fn $name($($arg: $ty),*) -> Outcome {
+                    #[allow(unused_mut, unused_variables, reason = "calls without arguments")]
+                    let mut arguments = [0_u64; 6];
+                    #[allow(unused_mut, unused_variables, reason = "calls without arguments")]
+                    let mut slots = arguments.iter_mut();
+                    $(if let Some(slot) = slots.next() { *slot = Register::to_register($arg); })*
+                    // SAFETY: repeated from the caller: what the kernel writes is ours.
+                    let result = unsafe { invoke(number::$name, arguments) };
+                    Errno::split(result).map(i64::cast_unsigned)
+                }
+            )+
+        }
+    };
+}
+for_each_call!(define_stubs);
+
+/// The address of a value that the kernel reads.
+pub(crate) fn address<T: ?Sized>(value: &T) -> u64 {
+    from_ref(value).cast::<u8>().expose_provenance() as u64
+}
+
+/// The address of a value that the kernel may write.
+pub(crate) fn address_mut<T: ?Sized>(value: &mut T) -> u64 {
+    from_mut(value).cast::<u8>().expose_provenance() as u64
+}
+
+/// A part of a message: a value of the shim's.
+pub(crate) fn part<T: ?Sized>(value: &T) -> Iov {
+    Iov { base: address(value), length: size_of_val(value) as u64 }
+}
+
+/// A part of a reply: a value of the shim's.
+pub(crate) fn room<T: ?Sized>(value: &mut T) -> Iov {
+    Iov { base: address_mut(value), length: size_of_val(value) as u64 }
+}
+
+/// A part of a message or reply in the program's memory; the kernel checks it.
+pub(crate) const fn user(base: u64, length: u64) -> Iov {
+    Iov { base, length }
+}
+
+/// Wraps a kernel call that reads and writes nothing but what its arguments name.
+macro_rules! call {
+    ($name:ident($($argument:expr),* $(,)?)) => {{
+        // SAFETY: the arguments name either values of this function's caller, which the references
+        // they came from lend for the call, or memory of the program, which is no Rust object.
+        unsafe { raw::$name($($argument),*) }
+    }};
+}
+
+/// Sends a message and waits for the reply (`MsgSend`).
+pub(crate) fn msg_send(
+    coid: u32,
+    message: &[Iov],
+    reply: &[Iov],
+    extra: Option<&SendExtra>,
+) -> Outcome {
+    let extra = extra.map_or(0, address);
+    call!(MsgSend(
+        coid,
+        address(message),
+        message.len() as i64,
+        address(reply),
+        reply.len() as i64,
+        extra
+    ))
+}
+
+pub(crate) fn detach(coid: u32) -> Outcome {
+    call!(ConnectDetach(coid))
+}
+
+pub(crate) fn connect_flags(coid: u32, mask: u32, bits: u32) -> Outcome {
+    call!(ConnectFlags(coid, mask, bits))
+}
+
+pub(crate) fn duplicate(coid: u32, minimum: u32, flags: u32) -> Outcome {
+    call!(ConnectDup(coid, minimum, flags))
+}
+
+pub(crate) fn duplicate_to(coid: u32, target: u32, flags: u32) -> Outcome {
+    call!(ConnectDupTo(coid, target, flags))
+}
+
+/// The first handle of this process at or above `coid`.
+pub(crate) fn next_handle(coid: u32, info: &mut HandleInfo) -> Outcome {
+    call!(ConnectServerInfo(SELF, coid, address_mut(info)))
+}
+
+/// Waits for readiness; `entries` is an array of `count` `PollEntry` of the program or the shim.
+pub(crate) fn poll(entries: u64, count: u32, timeout: u64, mask: Option<&SignalSet>) -> Outcome {
+    call!(ConnectPoll(entries, count, timeout, mask.map_or(0, address), 0))
+}
+
+pub(crate) fn thread_create(arguments: &ThreadArgs) -> Outcome {
+    call!(ThreadCreate(SELF, address(arguments)))
+}
+
+pub(crate) fn thread_ctl(tid: u32, command: u32, value: u64) -> Outcome {
+    call!(ThreadCtl(SELF, tid, command, value))
+}
+
+/// `pid << 32 | tid` of the caller.
+pub(crate) fn thread_self() -> Outcome {
+    call!(ThreadSelf())
+}
+
+pub(crate) fn sched_get(tid: u32, parameters: &mut SchedParam) -> Outcome {
+    call!(SchedGet(SELF, tid, address_mut(parameters)))
+}
+
+pub(crate) fn sched_set(tid: u32, parameters: &SchedParam) -> Outcome {
+    call!(SchedSet(SELF, tid, address(parameters)))
+}
+
+pub(crate) fn sched_yield() -> Outcome {
+    call!(SchedYield())
+}
+
+pub(crate) fn process_info(info: &mut ProcessInfo) -> Outcome {
+    call!(ProcessInfo(SELF, address_mut(info)))
+}
+
+pub(crate) fn system_info(info: &mut SystemInfo) -> Outcome {
+    call!(SystemInfo(address_mut(info)))
+}
+
+pub(crate) fn map(arguments: &MapArgs) -> Outcome {
+    call!(MemMap(SELF, address(arguments)))
+}
+
+pub(crate) fn unmap(address: u64, length: u64) -> Outcome {
+    call!(MemUnmap(SELF, address, length))
+}
+
+pub(crate) fn protect(address: u64, length: u64, protection: u32) -> Outcome {
+    call!(MemProtect(SELF, address, length, protection))
+}
+
+pub(crate) fn remap(arguments: &RemapArgs) -> Outcome {
+    call!(MemRemap(address(arguments)))
+}
+
+pub(crate) fn advise(address: u64, length: u64, advice: u32) -> Outcome {
+    call!(MemAdvise(address, length, advice))
+}
+
+/// The first mapping of this process that ends above `address`.
+pub(crate) fn mapping(address: u64, info: &mut neutrino_abi::memory::MappingInfo) -> Outcome {
+    call!(SpaceMapping(SELF, address, address_mut(info)))
+}
+
+pub(crate) fn object_create(kind: u32, size: u64) -> Outcome {
+    call!(MemObjectCreate(kind, size, 0, 0))
+}
+
+pub(crate) fn clock_time(clock: u32, new: Option<&u64>, old: Option<&mut u64>) -> Outcome {
+    call!(ClockTime(clock, new.map_or(0, address), old.map_or(0, address_mut)))
+}
+
+pub(crate) fn clock_nanosleep(clock: u32, flags: u32, time: u64, remaining: &mut u64) -> Outcome {
+    call!(ClockNanosleep(clock, flags, time, address_mut(remaining)))
+}
+
+pub(crate) fn timer_create(clock: u32, event: &Event) -> Outcome {
+    call!(TimerCreate(clock, address(event)))
+}
+
+pub(crate) fn timer_settime(timer: u32, flags: u32, new: &Itimer, old: &mut Itimer) -> Outcome {
+    call!(TimerSettime(timer, flags, address(new), address_mut(old)))
+}
+
+pub(crate) fn timer_info(timer: u32, info: &mut TimerInfo) -> Outcome {
+    call!(TimerInfo(timer, address_mut(info)))
+}
+
+/// Sends a signal to this process, or to one of its threads.
+pub(crate) fn signal_self(tid: u32, info: &SignalInfo) -> Outcome {
+    call!(SignalKill(SELF, tid, address(info)))
+}
+
+pub(crate) fn signal_action(signal: u32, disposition: u32) -> Outcome {
+    call!(SignalAction(SELF, signal, disposition))
+}
+
+/// Changes the caller's signal mask (`how`); returns the mask before.
+pub(crate) fn procmask(how: u32, set: SignalSet) -> Result<SignalSet, Errno> {
+    let mut old = 0;
+    call!(SignalProcmask(how, set, address_mut(&mut old)))?;
+    Ok(old)
+}
+
+/// The caller's signal mask.
+pub(crate) fn signal_mask() -> SignalSet {
+    procmask(how::QUERY, 0).unwrap_or(0)
+}
+
+pub(crate) fn signal_suspend(set: SignalSet) -> Outcome {
+    call!(SignalSuspend(set))
+}
+
+pub(crate) fn signal_wait(set: SignalSet, info: &mut SignalInfo, timeout: u64) -> Outcome {
+    call!(SignalWaitinfo(set, address_mut(info), timeout))
+}
+
+pub(crate) fn signal_take(info: &mut SignalInfo, mask: &mut SignalSet) -> Outcome {
+    call!(SignalTake(address_mut(info), address_mut(mask)))
+}
+
+/// Loads all registers and the mask; comes back only if it fails.
+pub(crate) fn signal_return(registers: &Registers, mask: SignalSet) -> Outcome {
+    call!(SignalReturn(address(registers), mask))
+}
+
+pub(crate) fn signal_pending() -> Outcome {
+    call!(SignalPending())
+}
+
+pub(crate) fn personality_attach(personality: &Personality) -> Outcome {
+    call!(PersonalityAttach(address(personality)))
+}
+
+/// What `FutexWait` waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FutexWait {
+    pub(crate) address: u64,
+    pub(crate) expected: u32,
+    pub(crate) flags: u32,
+    pub(crate) deadline: u64,
+    pub(crate) bitset: u32,
+}
+
+pub(crate) fn futex_wait(wait: &FutexWait) -> Outcome {
+    call!(FutexWait(wait.address, wait.expected, wait.flags, wait.deadline, wait.bitset))
+}
+
+pub(crate) fn futex_wake(address: u64, count: u32, flags: u32, bitset: u32) -> Outcome {
+    call!(FutexWake(address, count, flags, bitset))
+}
+
+/// What `FutexRequeue` moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FutexRequeue {
+    pub(crate) address: u64,
+    pub(crate) wake: u32,
+    pub(crate) requeue: u32,
+    pub(crate) target: u64,
+    pub(crate) expected: u32,
+    pub(crate) flags: u32,
+}
+
+pub(crate) fn futex_requeue(move_: &FutexRequeue) -> Outcome {
+    call!(FutexRequeue(
+        move_.address,
+        move_.wake,
+        move_.requeue,
+        move_.target,
+        move_.expected,
+        move_.flags
+    ))
+}
+
+pub(crate) fn mutex_lock(address: u64, flags: u32, deadline: u64) -> Outcome {
+    call!(SyncMutexLock(address, flags, deadline))
+}
+
+pub(crate) fn mutex_unlock(address: u64, flags: u32) -> Outcome {
+    call!(SyncMutexUnlock(address, flags))
+}
+
+/// Writes to the kernel's log; a log that cannot take it has nobody to complain to.
+pub(crate) fn debug(text: &[u8]) {
+    let length = u32::try_from(text.len()).unwrap_or(0);
+    let _written = call!(DebugWrite(address(text), length));
+}

@@ -1,0 +1,110 @@
+//! What each CPU has for itself; GS base points here while the kernel runs.
+//!
+//! The assembly entries know the offsets of the first four words. Only CPU 0 is started; nothing here
+//! assumes that.
+
+use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::mem::offset_of;
+
+use neutrino_core::limits::CPUS;
+use x86_64::VirtAddr;
+use x86_64::registers::model_specific::{GsBase, KernelGsBase};
+use x86_64::structures::gdt::GlobalDescriptorTable;
+use x86_64::structures::tss::TaskStateSegment;
+
+/// One CPU's block.
+#[repr(C, align(64))]
+pub(crate) struct PerCpu {
+    scratch: u64,
+    context_top: u64,
+    kernel_stack: u64,
+    foreign_entry: u64,
+    pub(super) tss: TaskStateSegment,
+    pub(super) gdt: GlobalDescriptorTable<8>,
+}
+
+const _: () = assert!(offset_of!(PerCpu, scratch) == 0);
+const _: () = assert!(offset_of!(PerCpu, context_top) == 8);
+const _: () = assert!(offset_of!(PerCpu, kernel_stack) == 16);
+const _: () = assert!(offset_of!(PerCpu, foreign_entry) == 24);
+const RSP0: usize = offset_of!(PerCpu, tss) + offset_of!(TaskStateSegment, privilege_stack_table);
+
+/// NMI, #DF, #MC and #DB.
+pub(super) const EXCEPTION_STACKS: usize = 4;
+const EXCEPTION_STACK_SIZE: usize = 8192;
+
+#[repr(C, align(16))]
+struct ExceptionStack([u8; EXCEPTION_STACK_SIZE]);
+
+struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: a CPU reaches only its own element, through `block` at boot and through GS afterwards.
+unsafe impl<T> Sync for Shared<T> {}
+
+static BLOCKS: Shared<[PerCpu; CPUS]> =
+    Shared(UnsafeCell::new([const { PerCpu::new() }; CPUS]));
+
+#[unsafe(link_section = ".bss..tables")]
+static STACKS: Shared<[[ExceptionStack; EXCEPTION_STACKS]; CPUS]> = Shared(UnsafeCell::new(
+    [const { [const { ExceptionStack([0; EXCEPTION_STACK_SIZE]) }; EXCEPTION_STACKS] }; CPUS],
+));
+
+impl PerCpu {
+    const fn new() -> Self {
+        Self {
+            scratch: 0,
+            context_top: 0,
+            kernel_stack: 0,
+            foreign_entry: 0,
+            tss: TaskStateSegment::new(),
+            gdt: GlobalDescriptorTable::empty(),
+        }
+    }
+}
+
+/// The block of CPU 0, for its set-up at boot.
+///
+/// # Safety
+/// - Called once, at boot.
+pub(super) unsafe fn boot_block() -> &'static mut PerCpu {
+    let block = BLOCKS.0.get().cast::<PerCpu>();
+    // SAFETY: the element exists; called once, so this is the only reference to it.
+    unsafe { &mut *block }
+}
+
+/// The tops of CPU 0's exception stacks.
+pub(super) fn exception_stack_tops() -> [VirtAddr; EXCEPTION_STACKS] {
+    let first = VirtAddr::from_ptr(STACKS.0.get());
+    let mut size = 0;
+    [(); EXCEPTION_STACKS].map(|()| {
+        size += EXCEPTION_STACK_SIZE as u64;
+        first + size
+    })
+}
+
+/// Points GS at a block and gives it the kernel stack that ends at `stack`.
+pub(super) fn install(block: &mut PerCpu, stack: VirtAddr) {
+    block.kernel_stack = stack.as_u64();
+    GsBase::write(VirtAddr::from_ptr(block));
+    KernelGsBase::write(VirtAddr::zero());
+}
+
+/// Makes traps from user space save registers in the frame that ends at `top`.
+pub(crate) fn set_context_top(top: u64) {
+    // SAFETY: GS points to this CPU's block in the kernel; the word is read by the entries only.
+    unsafe { asm!("mov gs:[8], {}", in(reg) top, options(nostack, preserves_flags)) };
+    // SAFETY: GS points to this CPU's block in the kernel; the word is RSP0 of its TSS.
+    unsafe {
+        asm!("mov gs:[{offset}], {}", in(reg) top, offset = const RSP0,
+            options(nostack, preserves_flags));
+    };
+}
+
+/// Sets where foreign system calls of the running thread continue; 0 for nowhere.
+pub(crate) fn set_foreign_entry(entry: u64) {
+    // A non-canonical address would make SYSRET fault in ring 0.
+    let entry = if entry < neutrino_abi::memory::USER_END { entry } else { 0 };
+    // SAFETY: GS points to this CPU's block in the kernel; the word is read by `syscall_entry` only.
+    unsafe { asm!("mov gs:[24], {}", in(reg) entry, options(nostack, preserves_flags)) };
+}

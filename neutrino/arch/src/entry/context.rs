@@ -1,0 +1,275 @@
+//! Saved registers of threads.
+//!
+//! The frame's layout is what the entries push (`entry/syscall.s`, `entry/trap.s`). Every frame can be
+//! loaded without a fault in ring 0: its selectors are the user's, its flags are legal, and its
+//! instruction pointer is canonical. Only this module writes frames.
+
+use core::cell::UnsafeCell;
+
+use neutrino_abi::memory::USER_END;
+use neutrino_abi::signal::Registers;
+use neutrino_core::limits::THREADS;
+use neutrino_core::machine::{StartRegisters, ThreadSlot};
+
+use crate::cpu::fpu::Area;
+
+const USER_CODE: u64 = 0x23;
+const USER_DATA: u64 = 0x1b;
+/// The frame is not one that SYSCALL made: all registers are loaded, by IRET.
+const KIND_FULL: u64 = 0;
+/// CF PF AF ZF SF TF DF OF, RF, AC, ID: what a user may set.
+const USER_FLAGS: u64 = 0x25_0dd5;
+/// IF, and the bit that is always 1.
+const FORCED_FLAGS: u64 = 0x202;
+/// Makes any address one of the kernel's half: canonical, and a fault in user space.
+const KERNEL_HALF: u64 = 0xffff_8000_0000_0000;
+
+/// What an entry saves.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Frame {
+    r15: u64,
+    r14: u64,
+    r13: u64,
+    r12: u64,
+    rbp: u64,
+    rbx: u64,
+    r11: u64,
+    r10: u64,
+    r9: u64,
+    r8: u64,
+    rax: u64,
+    rcx: u64,
+    rdx: u64,
+    rsi: u64,
+    rdi: u64,
+    kind: u64,
+    error: u64,
+    rip: u64,
+    cs: u64,
+    rflags: u64,
+    rsp: u64,
+    ss: u64,
+}
+
+const FRAME_SIZE: u64 = 176;
+const _: () = assert!(size_of::<Frame>() == 176);
+
+impl Frame {
+    const fn new() -> Self {
+        Self {
+            r15: 0,
+            r14: 0,
+            r13: 0,
+            r12: 0,
+            rbp: 0,
+            rbx: 0,
+            r11: 0,
+            r10: 0,
+            r9: 0,
+            r8: 0,
+            rax: 0,
+            rcx: 0,
+            rdx: 0,
+            rsi: 0,
+            rdi: 0,
+            kind: KIND_FULL,
+            error: 0,
+            rip: 0,
+            cs: 0,
+            rflags: 0,
+            rsp: 0,
+            ss: 0,
+        }
+    }
+
+    /// The kernel call in the registers.
+    pub(crate) fn call(&self) -> neutrino_abi::calls::Frame {
+        neutrino_abi::calls::Frame {
+            number: self.rax,
+            arguments: [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9],
+        }
+    }
+
+    /// Vector of a trap.
+    pub(crate) fn vector(&self) -> u64 {
+        self.kind
+    }
+
+    /// Error code of a trap.
+    pub(crate) fn error(&self) -> u64 {
+        self.error
+    }
+
+    /// Where it was.
+    pub(crate) fn ip(&self) -> u64 {
+        self.rip
+    }
+
+    /// Its frame pointer.
+    pub(crate) fn frame_pointer(&self) -> u64 {
+        self.rbp
+    }
+
+    /// Whether user code was interrupted.
+    pub(crate) fn is_user(&self) -> bool {
+        self.cs & 3 != 0
+    }
+
+    /// All registers, in the order of signals.
+    pub(crate) fn registers(&self) -> Registers {
+        Registers {
+            r8: self.r8,
+            r9: self.r9,
+            r10: self.r10,
+            r11: self.r11,
+            r12: self.r12,
+            r13: self.r13,
+            r14: self.r14,
+            r15: self.r15,
+            rdi: self.rdi,
+            rsi: self.rsi,
+            rbp: self.rbp,
+            rbx: self.rbx,
+            rdx: self.rdx,
+            rax: self.rax,
+            rcx: self.rcx,
+            rsp: self.rsp,
+            rip: self.rip,
+            rflags: self.rflags,
+        }
+    }
+
+    fn set_registers(&mut self, registers: &Registers) {
+        let rip = registers.rip;
+        *self = Self {
+            r15: registers.r15,
+            r14: registers.r14,
+            r13: registers.r13,
+            r12: registers.r12,
+            rbp: registers.rbp,
+            rbx: registers.rbx,
+            r11: registers.r11,
+            r10: registers.r10,
+            r9: registers.r9,
+            r8: registers.r8,
+            rax: registers.rax,
+            rcx: registers.rcx,
+            rdx: registers.rdx,
+            rsi: registers.rsi,
+            rdi: registers.rdi,
+            kind: KIND_FULL,
+            error: 0,
+            rip: if rip < USER_END { rip } else { rip | KERNEL_HALF },
+            cs: USER_CODE,
+            rflags: registers.rflags & USER_FLAGS | FORCED_FLAGS,
+            rsp: registers.rsp,
+            ss: USER_DATA,
+        };
+    }
+}
+
+/// One thread's registers.
+#[repr(C, align(64))]
+pub(crate) struct Context {
+    frame: Frame,
+    /// FS base.
+    pub(crate) fs_base: u64,
+    /// GS base of user space.
+    pub(crate) gs_base: u64,
+}
+
+impl Context {
+    const fn new() -> Self {
+        Self { frame: Frame::new(), fs_base: 0, gs_base: 0 }
+    }
+
+    /// Gives a thread its first registers.
+    pub(crate) fn start(&mut self, start: &StartRegisters) {
+        self.frame.set_registers(&Registers {
+            rip: start.entry,
+            rsp: start.stack,
+            rdi: start.argument,
+            ..Registers::default()
+        });
+        self.fs_base = start.fs_base;
+        self.gs_base = start.gs_base;
+    }
+
+    /// The saved registers.
+    pub(crate) fn registers(&self) -> Registers {
+        self.frame.registers()
+    }
+
+    /// Replaces them all.
+    pub(crate) fn set_registers(&mut self, registers: &Registers) {
+        self.frame.set_registers(registers);
+    }
+
+    /// Puts the result of a call in its register.
+    pub(crate) fn set_result(&mut self, value: i64) {
+        self.frame.rax = value.cast_unsigned();
+    }
+
+    /// The address that traps push below.
+    pub(crate) fn top(&self) -> u64 {
+        (&raw const *self).addr() as u64 + FRAME_SIZE
+    }
+}
+
+struct Table<T>(UnsafeCell<T>);
+
+// SAFETY: reached through `Contexts` only, of which there is one, inside the kernel lock; and by the
+// entries, for the thread that runs, when no CPU is in the kernel on its behalf.
+unsafe impl<T> Sync for Table<T> {}
+
+#[unsafe(link_section = ".bss..tables")]
+static CONTEXTS: Table<[Context; THREADS]> =
+    Table(UnsafeCell::new([const { Context::new() }; THREADS]));
+
+#[unsafe(link_section = ".bss..tables")]
+static AREAS: Table<[Area; THREADS]> = Table(UnsafeCell::new([const { Area::new() }; THREADS]));
+
+/// The contexts of all threads.
+#[derive(Debug)]
+pub(crate) struct Contexts(());
+
+impl Contexts {
+    /// Takes hold of the tables.
+    ///
+    /// # Safety
+    /// - Called once.
+    pub(crate) const unsafe fn new() -> Self {
+        Self(())
+    }
+
+    /// The registers of a thread.
+    pub(crate) fn get(&self, thread: ThreadSlot) -> &Context {
+        let place = CONTEXTS.0.get().cast::<Context>().wrapping_add(index(thread));
+        // SAFETY: the index is masked, so the element exists; only `self`, which is unique, leads to
+        // the table while the kernel runs.
+        unsafe { &*place }
+    }
+
+    /// The registers of a thread.
+    pub(crate) fn get_mut(&mut self, thread: ThreadSlot) -> &mut Context {
+        let place = CONTEXTS.0.get().cast::<Context>().wrapping_add(index(thread));
+        // SAFETY: the index is masked, so the element exists; only `self`, which is unique and
+        // borrowed here, leads to the table while the kernel runs.
+        unsafe { &mut *place }
+    }
+
+    /// The floating-point state of a thread.
+    pub(crate) fn area(&mut self, thread: ThreadSlot) -> &mut Area {
+        let place = AREAS.0.get().cast::<Area>().wrapping_add(index(thread));
+        // SAFETY: the index is masked, so the element exists; only `self`, which is unique and
+        // borrowed here, leads to the table.
+        unsafe { &mut *place }
+    }
+}
+
+const _: () = assert!(THREADS.is_power_of_two());
+
+fn index(thread: ThreadSlot) -> usize {
+    usize::from(thread.0) & (THREADS - 1)
+}

@@ -1,0 +1,339 @@
+//! Page tables of user spaces.
+//!
+//! Invariants, all kept here:
+//! - The upper half of every top table is the kernel's; only the lower half changes.
+//! - An entry that names a table holds, in bits 52 to 61, how many entries of that table are present;
+//!   a table with none is taken out at once. So a space without pages is one top table, and looking
+//!   for the next page meets no empty table.
+//! - Tables are linked through frames that no mapping and no object holds (the core gives and takes
+//!   them), and every frame in the store is linked through its first word.
+//!
+//! SDM vol. 3, 4.5 (4-level paging) and 4.10.4 (what INVLPG drops: the page's translations, and all
+//! cached tables). Other CPUs' TLBs will need a shootdown once they are started.
+
+use neutrino_abi::memory::USER_END;
+use neutrino_core::limits::SPACES;
+use neutrino_core::machine::{FrameNumber, Page, PageRights, SpaceSlot};
+use x86_64::VirtAddr;
+use x86_64::instructions::tlb;
+use x86_64::registers::control::{Cr3, Cr3Flags};
+use x86_64::structures::paging::PhysFrame;
+
+use super::direct_map::{self, PAGE, clear, read_word, write_word};
+
+/// The entry is in use.
+pub(super) const PRESENT: u64 = 1;
+/// Stores are allowed.
+pub(super) const WRITE: u64 = 2;
+/// Ring 3 may use it.
+pub(super) const USER: u64 = 4;
+/// PWT and PCD: not cached.
+pub(super) const UNCACHED: u64 = 0x18;
+/// Instruction fetches are not allowed.
+pub(super) const NO_EXECUTE: u64 = 1 << 63;
+/// Bits of the physical address.
+pub(super) const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+
+const COUNT_SHIFT: u32 = 52;
+const COUNT: u64 = 0x3ff << COUNT_SHIFT;
+const USER_ENTRIES: usize = 256;
+const ENTRIES: usize = 512;
+
+const _: () = assert!(SPACES.is_power_of_two());
+
+/// An entry of a table.
+#[derive(Clone, Copy)]
+struct Place {
+    table: FrameNumber,
+    index: usize,
+}
+
+impl Place {
+    fn at(table: FrameNumber, level: Level, address: u64) -> Self {
+        Self { table, index: level.index(address) }
+    }
+
+    fn get(self) -> u64 {
+        read_word(self.table, self.index)
+    }
+
+    fn set(self, entry: u64) {
+        write_word(self.table, self.index, entry);
+    }
+}
+
+/// Levels of the tree, from the pages up.
+#[derive(Clone, Copy)]
+struct Level(u32);
+
+const LEAF: Level = Level(0);
+const MIDDLE: [Level; 3] = [Level(3), Level(2), Level(1)];
+
+impl Level {
+    const fn shift(self) -> u32 {
+        12 + 9 * self.0
+    }
+
+    const fn index(self, address: u64) -> usize {
+        (address >> self.shift()) as usize & (ENTRIES - 1)
+    }
+
+    /// The first address behind the entry that covers `address`; 0 at the end of all.
+    const fn next(self, address: u64) -> u64 {
+        (address | ((1 << self.shift()) - 1)).wrapping_add(1)
+    }
+}
+
+fn frame_of(entry: u64) -> FrameNumber {
+    direct_map::frame(entry & ADDRESS)
+}
+
+fn page_of(address: u64, entry: u64) -> Page {
+    Page {
+        address: address & !(PAGE - 1),
+        frame: frame_of(entry),
+        rights: PageRights {
+            write: entry & WRITE != 0,
+            execute: entry & NO_EXECUTE == 0,
+            uncached: entry & UNCACHED != 0,
+        },
+    }
+}
+
+fn entry_of(page: &Page) -> u64 {
+    let mut entry = direct_map::address(page.frame) | PRESENT | USER;
+    if page.rights.write {
+        entry |= WRITE;
+    }
+    if !page.rights.execute {
+        entry |= NO_EXECUTE;
+    }
+    if page.rights.uncached {
+        entry |= UNCACHED;
+    }
+    entry
+}
+
+/// The address spaces, and the store of frames for tables.
+#[derive(Debug)]
+pub(crate) struct Spaces {
+    /// Frames of the top tables; 0 for none.
+    roots: [u32; SPACES],
+    store: FrameNumber,
+    stored: usize,
+    kernel: FrameNumber,
+    loaded: FrameNumber,
+}
+
+impl Spaces {
+    /// No spaces; `kernel` is the top table in use.
+    pub(crate) const fn new(kernel: FrameNumber) -> Self {
+        Self { roots: [0; SPACES], store: FrameNumber(0), stored: 0, kernel, loaded: kernel }
+    }
+
+    /// Frames in the store.
+    pub(crate) const fn stored(&self) -> usize {
+        self.stored
+    }
+
+    /// Puts a frame into the store.
+    pub(crate) fn store(&mut self, frame: FrameNumber) {
+        write_word(frame, 0, self.store.0.into());
+        self.store = frame;
+        self.stored = self.stored.wrapping_add(1);
+    }
+
+    /// Takes a frame out of the store.
+    pub(crate) fn take(&mut self) -> Option<FrameNumber> {
+        self.stored = self.stored.checked_sub(1)?;
+        let frame = self.store;
+        self.store = FrameNumber(read_word(frame, 0) as u32);
+        Some(frame)
+    }
+
+    fn root(&self, space: SpaceSlot) -> Option<FrameNumber> {
+        match self.roots[usize::from(space.0) & (SPACES - 1)] {
+            0 => None,
+            frame => Some(FrameNumber(frame)),
+        }
+    }
+
+    /// The top table, if the address is one of user space.
+    fn user_root(&self, space: SpaceSlot, address: u64) -> Option<FrameNumber> {
+        if address < USER_END { self.root(space) } else { None }
+    }
+
+    fn set_root(&mut self, space: SpaceSlot, frame: u32) {
+        self.roots[usize::from(space.0) & (SPACES - 1)] = frame;
+    }
+
+    /// Makes an empty space.
+    pub(crate) fn create(&mut self, space: SpaceSlot) {
+        let Some(root) = self.take() else {
+            debug_assert!(false, "the core stores a table frame before it makes a space");
+            return;
+        };
+        clear(root, 0, PAGE / 2);
+        // Bound: the kernel's 256 entries.
+        for index in USER_ENTRIES..ENTRIES {
+            write_word(root, index, read_word(self.kernel, index));
+        }
+        self.set_root(space, root.0);
+    }
+
+    /// Forgets a space without pages.
+    pub(crate) fn destroy(&mut self, space: SpaceSlot) {
+        let Some(root) = self.root(space) else { return };
+        if self.loaded == root {
+            self.load(self.kernel);
+        }
+        self.set_root(space, 0);
+        self.store(root);
+    }
+
+    /// Makes a space the one that user code sees.
+    pub(crate) fn activate(&mut self, space: SpaceSlot) {
+        let root = self.root(space).unwrap_or(self.kernel);
+        if self.loaded != root {
+            self.load(root);
+        }
+    }
+
+    fn load(&mut self, root: FrameNumber) {
+        self.loaded = root;
+        let frame = PhysFrame::containing_address(x86_64::PhysAddr::new(direct_map::address(root)));
+        // SAFETY: the upper half of every top table maps the kernel, the same in all.
+        unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+    }
+
+    fn flush(&self, root: FrameNumber, address: u64) {
+        if self.loaded == root {
+            tlb::flush(VirtAddr::new_truncate(address));
+        }
+    }
+
+    /// Maps a page, replacing what was there.
+    pub(crate) fn map(&mut self, space: SpaceSlot, page: &Page) {
+        let Some(root) = self.user_root(space, page.address) else { return };
+        let mut table = root;
+        let mut parent: Option<Place> = None;
+        // Bound: three levels.
+        for level in MIDDLE {
+            let place = Place::at(table, level, page.address);
+            let mut entry = place.get();
+            if entry & PRESENT == 0 {
+                let Some(new) = self.take() else {
+                    debug_assert!(false, "the core stores three table frames before it maps");
+                    return;
+                };
+                clear(new, 0, PAGE);
+                entry = direct_map::address(new) | PRESENT | WRITE | USER;
+                place.set(entry);
+                count_up(parent);
+            }
+            table = frame_of(entry);
+            parent = Some(place);
+        }
+        let place = Place::at(table, LEAF, page.address);
+        let was_present = place.get() & PRESENT != 0;
+        place.set(entry_of(page));
+        if was_present {
+            self.flush(root, page.address);
+        } else {
+            count_up(parent);
+        }
+    }
+
+    /// Unmaps a page and tells what was there.
+    pub(crate) fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page> {
+        let root = self.user_root(space, address)?;
+        let top = Place::at(root, MIDDLE[0], address);
+        let directories = Place::at(below(top)?, MIDDLE[1], address);
+        let tables = Place::at(below(directories)?, MIDDLE[2], address);
+        let leaf = Place::at(below(tables)?, LEAF, address);
+        let entry = leaf.get();
+        if entry & PRESENT == 0 {
+            return None;
+        }
+        leaf.set(0);
+        // Bound: three levels.
+        for place in [tables, directories, top] {
+            if count_down(place) {
+                break;
+            }
+            self.store(frame_of(place.get()));
+            place.set(0);
+        }
+        self.flush(root, address);
+        Some(page_of(address, entry))
+    }
+
+    /// The entry that maps `address`, if it is present; 0 otherwise.
+    pub(super) fn leaf(&self, space: SpaceSlot, address: u64) -> u64 {
+        let Some(mut table) = self.user_root(space, address) else { return 0 };
+        // Bound: three levels.
+        for level in MIDDLE {
+            match below(Place::at(table, level, address)) {
+                Some(next) => table = next,
+                None => return 0,
+            }
+        }
+        Place::at(table, LEAF, address).get()
+    }
+
+    /// What is mapped at an address.
+    pub(crate) fn lookup(&self, space: SpaceSlot, address: u64) -> Option<Page> {
+        let entry = self.leaf(space, address);
+        (entry & PRESENT != 0).then(|| page_of(address, entry))
+    }
+
+    /// The first page mapped at or after `from` and before `end`.
+    pub(crate) fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
+        let root = self.root(space)?;
+        let end = end.min(USER_END);
+        let mut address = from & !(PAGE - 1);
+        // Bound: one turn per entry of the tables on the way; no table is empty, so four tables at
+        // most are passed before a page is found, or the end.
+        'descend: while address < end {
+            let mut table = root;
+            for level in MIDDLE {
+                match below(Place::at(table, level, address)) {
+                    Some(next) => table = next,
+                    None => {
+                        address = level.next(address);
+                        continue 'descend;
+                    }
+                }
+            }
+            // Bound: the 512 entries of the table.
+            for index in LEAF.index(address)..ENTRIES {
+                let entry = read_word(table, index);
+                if entry & PRESENT != 0 && address < end {
+                    return Some(page_of(address, entry));
+                }
+                address = LEAF.next(address);
+            }
+        }
+        None
+    }
+}
+
+/// The table that an entry names.
+fn below(place: Place) -> Option<FrameNumber> {
+    let entry = place.get();
+    (entry & PRESENT != 0).then(|| frame_of(entry))
+}
+
+/// One more entry of the table behind `parent` is present.
+fn count_up(parent: Option<Place>) {
+    if let Some(parent) = parent {
+        parent.set(parent.get().wrapping_add(1 << COUNT_SHIFT));
+    }
+}
+
+/// One entry less; says whether any is left.
+fn count_down(parent: Place) -> bool {
+    let entry = parent.get().wrapping_sub(1 << COUNT_SHIFT);
+    parent.set(entry);
+    entry & COUNT != 0
+}

@@ -1,0 +1,280 @@
+//! What the core may ask of the hardware layer.
+//!
+//! The real machine switches page tables and copies through the direct map; the one in tests keeps
+//! bytes in vectors. Arguments are plain numbers; a machine never sees the kernel's state.
+
+use neutrino_abi::info::Framebuffer;
+use neutrino_abi::signal::Registers;
+use neutrino_abi::time::TimePage;
+
+/// Index of a thread: below [`crate::limits::THREADS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadSlot(pub u16);
+
+/// Index of an address space: below [`crate::limits::SPACES`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpaceSlot(pub u16);
+
+/// A physical page frame: its address divided by the page size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameNumber(pub u32);
+
+/// What the core keeps for each frame of RAM; the machine stores it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FrameRecord {
+    /// How many page-table entries and memory objects hold the frame; 0 if it is free.
+    pub references: u32,
+    /// Next frame of the free list, or `u32::MAX`.
+    pub next: u32,
+}
+
+/// An access that a page-table entry may or may not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Load.
+    Read,
+    /// Store.
+    Write,
+    /// Instruction fetch.
+    Execute,
+}
+
+/// The hardware's rights of a mapped page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the bits of a page-table entry")]
+pub struct PageRights {
+    /// User space may access the page at all. Without it the entry stays present, so that
+    /// `PROT_NONE` keeps what is in the page, but is the supervisor's (x86: U/S = 0), and user
+    /// copies fault on it like the program itself.
+    pub read: bool,
+    /// Stores are allowed.
+    pub write: bool,
+    /// Instruction fetches are allowed.
+    pub execute: bool,
+    /// Device memory: not cached.
+    pub uncached: bool,
+}
+
+/// A present page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Page {
+    /// Its address.
+    pub address: u64,
+    /// Its frame.
+    pub frame: FrameNumber,
+    /// Its rights.
+    pub rights: PageRights,
+}
+
+/// A page that a user copy needed was absent or did not allow the access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// The first address that could not be accessed.
+    pub address: u64,
+    /// What was tried there.
+    pub access: Access,
+}
+
+/// Which side of a copy faulted, and how far it had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CopyFault {
+    /// Reading from the source.
+    Source {
+        /// Bytes copied before.
+        done: u64,
+        /// Where it stopped.
+        address: u64,
+    },
+    /// Writing to the destination.
+    Target {
+        /// Bytes copied before.
+        done: u64,
+        /// Where it stopped.
+        address: u64,
+    },
+}
+
+/// A place in some address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The space.
+    pub space: SpaceSlot,
+    /// The address there.
+    pub address: u64,
+}
+
+/// Registers of a thread that has not run yet; all others are zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StartRegisters {
+    /// First instruction.
+    pub entry: u64,
+    /// Stack pointer.
+    pub stack: u64,
+    /// rdi.
+    pub argument: u64,
+    /// FS base.
+    pub fs_base: u64,
+    /// GS base of user space.
+    pub gs_base: u64,
+}
+
+/// Physical memory of a device or of the boot loader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PhysicalRange {
+    /// First byte.
+    pub address: u64,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// Saved registers of threads.
+pub trait ThreadContexts {
+    /// Gives a thread its first registers and a fresh FPU state.
+    fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters);
+    /// Puts `value` where the thread reads the result of its call (rax).
+    fn set_result(&mut self, thread: ThreadSlot, value: i64);
+    /// The saved user registers.
+    fn registers(&self, thread: ThreadSlot) -> Registers;
+    /// Replaces them all; privileged bits of the flags are forced, and an instruction pointer that
+    /// is not a user address makes the thread fault in user space, never in the kernel.
+    fn set_registers(&mut self, thread: ThreadSlot, registers: &Registers);
+    /// Sets the FS base.
+    fn set_fs_base(&mut self, thread: ThreadSlot, base: u64);
+    /// The FS base.
+    fn fs_base(&self, thread: ThreadSlot) -> u64;
+    /// Sets the GS base of user space.
+    fn set_gs_base(&mut self, thread: ThreadSlot, base: u64);
+    /// Copies the FPU state of one thread to another.
+    fn copy_fpu(&mut self, from: ThreadSlot, to: ThreadSlot);
+}
+
+/// Access to user memory. Page tables are walked and bytes move through the direct map; nothing
+/// here resolves a fault: it says where it stopped, and the core resolves it and tries again.
+pub trait UserMemory {
+    /// Reads bytes of a space.
+    ///
+    /// # Errors
+    /// The first address that is not mapped for user reading; bytes before it may have been read.
+    fn read(&mut self, place: Place, bytes: &mut [u8]) -> Result<(), Fault>;
+    /// Writes bytes of a space.
+    ///
+    /// # Errors
+    /// The first address that is not mapped for user writing; bytes before it may be written.
+    fn write(&mut self, place: Place, bytes: &[u8]) -> Result<(), Fault>;
+    /// Copies between two spaces (or within one; then ranges may overlap with any result).
+    ///
+    /// # Errors
+    /// The side that is not mapped as needed, with the number of bytes copied before.
+    fn copy(&mut self, from: Place, to: Place, length: u64) -> Result<(), CopyFault>;
+    /// Compares the aligned 32-bit word at `place` with `expected` and stores `new` if they are
+    /// equal, atomically; returns what it held.
+    ///
+    /// # Errors
+    /// The word is not mapped for user writing.
+    fn compare_exchange(&mut self, place: Place, expected: u32, new: u32) -> Result<u32, Fault>;
+    /// Copies from a frame to a space; `offset + length` is at most a page.
+    ///
+    /// # Errors
+    /// The first address that is not mapped for user writing.
+    fn copy_from_frame(
+        &mut self,
+        frame: FrameNumber,
+        offset: u32,
+        to: Place,
+        length: u32,
+    ) -> Result<(), Fault>;
+    /// Copies from a space to a frame; `offset + length` is at most a page.
+    ///
+    /// # Errors
+    /// The first address that is not mapped for user reading.
+    fn copy_to_frame(
+        &mut self,
+        from: Place,
+        frame: FrameNumber,
+        offset: u32,
+        length: u32,
+    ) -> Result<(), Fault>;
+}
+
+/// Page tables and frames. Frames that page tables are made of come from a small store that the
+/// core fills before it maps ([`PageTables::table_frames`] at least 3, plus 1 for a new space) and
+/// drains afterwards.
+pub trait PageTables {
+    /// The record of a frame of RAM.
+    fn frame(&mut self, frame: FrameNumber) -> &mut FrameRecord;
+    /// Fills a frame with zeroes.
+    fn clear_frame(&mut self, frame: FrameNumber);
+    /// Fills part of a frame with zeroes.
+    fn clear_part(&mut self, frame: FrameNumber, offset: u32, length: u32);
+    /// Copies a whole frame.
+    fn copy_frame(&mut self, from: FrameNumber, to: FrameNumber);
+    /// Reads word `index` (below 1024) of a frame that the core uses as a table.
+    fn table_word(&self, frame: FrameNumber, index: usize) -> u32;
+    /// Writes it.
+    fn set_table_word(&mut self, frame: FrameNumber, index: usize, word: u32);
+
+    /// Frames in the store for page tables.
+    fn table_frames(&self) -> usize;
+    /// Adds one.
+    fn add_table_frame(&mut self, frame: FrameNumber);
+    /// Takes one out.
+    fn remove_table_frame(&mut self) -> Option<FrameNumber>;
+
+    /// Makes an empty space (uses 1 table frame).
+    fn space_create(&mut self, space: SpaceSlot);
+    /// Forgets a space in which no page is mapped any more; its table frames go to the store.
+    fn space_destroy(&mut self, space: SpaceSlot);
+    /// Maps a page, replacing what was there (uses up to 3 table frames); flushes the TLB for it.
+    fn map(&mut self, space: SpaceSlot, page: Page);
+    /// Unmaps a page, flushes the TLB for it, and tells what was there.
+    fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page>;
+    /// What is mapped at an address.
+    fn lookup(&self, space: SpaceSlot, address: u64) -> Option<Page>;
+    /// The first page mapped at or after `from` and before `end`; skips holes quickly.
+    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page>;
+}
+
+/// Time, interrupts, ports and power.
+pub trait Devices {
+    /// Nanoseconds since boot.
+    fn now(&self) -> u64;
+    /// Asks for a timer input of this CPU at `deadline` (nanoseconds since boot); `u64::MAX` for never.
+    fn arm_timer(&mut self, deadline: u64);
+    /// Asks another CPU to enter the kernel.
+    fn reschedule(&mut self, cpu: usize);
+    /// Masks or unmasks an interrupt line.
+    fn mask_line(&mut self, line: u32);
+    /// Unmasks it.
+    fn unmask_line(&mut self, line: u32);
+    /// Whether there is such a line.
+    fn has_line(&self, line: u32) -> bool;
+    /// Reads an I/O port; `width` is 1, 2 or 4.
+    fn port_read(&mut self, port: u16, width: u32) -> u32;
+    /// Writes an I/O port.
+    fn port_write(&mut self, port: u16, width: u32, value: u32);
+    /// Switches the machine off; `status` reaches the emulator where there is a way.
+    fn power_off(&mut self, status: u64);
+    /// Starts the machine again.
+    fn reset(&mut self);
+    /// Writes to the kernel's log.
+    fn log(&mut self, bytes: &[u8]);
+    /// Where the boot loader left the boot image.
+    fn boot_image(&self) -> PhysicalRange;
+    /// The boot framebuffer, if there is one.
+    fn framebuffer(&self) -> Option<(PhysicalRange, Framebuffer)>;
+    /// Whether a physical range is free of RAM that the kernel manages (device memory).
+    fn is_device_memory(&self, range: PhysicalRange) -> bool;
+    /// The frame that holds the clock page.
+    fn time_page(&self) -> FrameNumber;
+    /// Reads the clock page's contents.
+    fn time(&self) -> TimePage;
+    /// Moves wall-clock time: its value at monotonic time 0.
+    fn set_realtime_offset(&mut self, offset: i64);
+    /// TSC ticks a second, and the TSC when the kernel was entered.
+    fn tsc(&self) -> (u64, u64);
+}
+
+/// Everything that the core may ask for.
+pub trait Machine: ThreadContexts + UserMemory + PageTables + Devices {}
+
+impl<T: ThreadContexts + UserMemory + PageTables + Devices> Machine for T {}

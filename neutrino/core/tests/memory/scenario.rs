@@ -1,0 +1,156 @@
+//! A small language for scenarios.
+
+use neutrino_abi::errno::Errno;
+use neutrino_abi::memory::{MapArgs, PAGE_SIZE, RemapArgs, map, object, prot};
+use neutrino_core::machine::{Access, FrameNumber, Place, SpaceSlot};
+use neutrino_core::memory::{BadAccess, Memory, ObjectId};
+
+use super::machine::{FIRST_FRAME, TestMachine};
+
+/// Readable and writable.
+pub(crate) const RW: u32 = prot::READ | prot::WRITE;
+/// Where tests map things.
+pub(crate) const BASE: u64 = 0x40_0000;
+
+/// Address of a page at [`BASE`].
+pub(crate) fn at(page: u64) -> u64 {
+    BASE + page * PAGE_SIZE
+}
+
+/// Memory and its machine.
+pub(crate) struct Scenario {
+    pub(crate) m: TestMachine,
+    pub(crate) memory: Box<Memory>,
+}
+
+impl Scenario {
+    pub(crate) fn new(frames: u32) -> Self {
+        let mut m = TestMachine::new(frames);
+        let mut memory = Box::new(Memory::new());
+        memory.add_range(&mut m, FrameNumber(FIRST_FRAME), frames / 2);
+        memory.add_range(&mut m, FrameNumber(FIRST_FRAME + frames / 2), frames - frames / 2);
+        Self { m, memory }
+    }
+
+    pub(crate) fn space(&mut self) -> SpaceSlot {
+        self.memory.space_create(&mut self.m).expect("a space")
+    }
+
+    pub(crate) fn object(&mut self, pages: u64) -> ObjectId {
+        let size = pages * PAGE_SIZE;
+        self.memory.object_create(&mut self.m, object::ANONYMOUS, size, 0).expect("an object")
+    }
+
+    /// Maps `pages` anonymous pages at page `page`.
+    pub(crate) fn anonymous(&mut self, space: SpaceSlot, page: u64, pages: u64) {
+        let flags = map::PRIVATE | map::ANONYMOUS | map::FIXED;
+        let arguments = MapArgs {
+            address: at(page),
+            length: pages * PAGE_SIZE,
+            protection: RW,
+            flags,
+            ..MapArgs::default()
+        };
+        self.memory.map(&mut self.m, space, &arguments, None).expect("memory is mapped");
+    }
+
+    /// Maps `pages` pages of an object at page `page`.
+    pub(crate) fn window(
+        &mut self,
+        space: SpaceSlot,
+        (page, pages): (u64, u64),
+        object: ObjectId,
+        flags: u32,
+    ) -> Result<u64, Errno> {
+        let arguments = MapArgs {
+            address: at(page),
+            length: pages * PAGE_SIZE,
+            protection: RW,
+            flags: flags | map::FIXED,
+            ..MapArgs::default()
+        };
+        self.memory.map(&mut self.m, space, &arguments, Some(object))
+    }
+
+    pub(crate) fn unmap(&mut self, space: SpaceSlot, page: u64, pages: u64) {
+        let length = pages * PAGE_SIZE;
+        self.memory.unmap(&mut self.m, space, at(page), length).expect("memory is unmapped");
+    }
+
+    pub(crate) fn protect(
+        &mut self,
+        space: SpaceSlot,
+        (page, pages): (u64, u64),
+        protection: u32,
+    ) -> Result<(), Errno> {
+        self.memory.protect(&mut self.m, space, at(page), pages * PAGE_SIZE, protection)
+    }
+
+    pub(crate) fn remap(
+        &mut self,
+        space: SpaceSlot,
+        page: u64,
+        (old, new): (u64, u64),
+        flags: u32,
+    ) -> Result<u64, Errno> {
+        let arguments = RemapArgs {
+            address: at(page),
+            old_length: old * PAGE_SIZE,
+            new_length: new * PAGE_SIZE,
+            flags,
+            ..RemapArgs::default()
+        };
+        self.memory.remap(&mut self.m, space, &arguments)
+    }
+
+    pub(crate) fn write(&mut self, space: SpaceSlot, address: u64, text: &str) {
+        let place = Place { space, address };
+        self.memory.write(&mut self.m, place, text.as_bytes()).expect("memory is written");
+    }
+
+    /// The first bytes at `address`, as many as `text` has, are those of `text`.
+    pub(crate) fn holds(&mut self, space: SpaceSlot, address: u64, text: &str) {
+        let mut bytes = vec![0xff; text.len()];
+        let place = Place { space, address };
+        self.memory.read(&mut self.m, place, &mut bytes).expect("memory is read");
+        assert_eq!(String::from_utf8_lossy(&bytes), text, "at {address:#x}");
+    }
+
+    pub(crate) fn touch(
+        &mut self,
+        space: SpaceSlot,
+        page: u64,
+        access: Access,
+    ) -> Result<(), BadAccess> {
+        self.memory.resolve(&mut self.m, space, at(page), access)
+    }
+
+    /// The mappings at [`BASE`] and above as (first page, pages).
+    pub(crate) fn layout(&mut self, space: SpaceSlot) -> Vec<(u64, u64)> {
+        let mut found = Vec::new();
+        let mut address = 0;
+        while let Some(info) = self.memory.mapping_info(&mut self.m, space, address) {
+            address = info.end;
+            let first = (info.start - BASE) / PAGE_SIZE;
+            found.push((first, (info.end - info.start) / PAGE_SIZE));
+        }
+        found
+    }
+
+    /// Every frame is free but those in the machine's store.
+    pub(crate) fn is_clean(&self) {
+        use neutrino_core::machine::PageTables as _;
+        let counts = self.memory.counts();
+        let stored = self.m.table_frames() as u64;
+        assert_eq!(counts.free + stored, counts.total, "a frame leaked");
+        assert_eq!(counts.committed, stored, "a promise leaked");
+    }
+}
+
+/// Runs a test on a stack that [`Memory`] fits on before it goes into its box.
+pub(crate) fn run(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(test).expect("a thread");
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}

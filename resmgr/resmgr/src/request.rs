@@ -1,0 +1,107 @@
+//! One request of a client.
+
+use crate::attributes::{Attributes, Identity, check};
+use alloc::vec::Vec;
+use core::cell::OnceCell;
+use io_msg::connect::FLAG_REAL_IDS;
+use neutrino_rt::Errno;
+use neutrino_rt::abi::message::MsgInfo;
+use neutrino_rt::abi::process::Credentials;
+use neutrino_rt::message;
+use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+/// A message that waits for its reply, as handlers see it.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Names the client until the reply.
+    pub rcvid: u64,
+    /// Who it is.
+    pub info: MsgInfo,
+    /// The beginning of the message, as far as the server's buffer holds it.
+    pub bytes: &'a [u8],
+    /// Data of the reply; the handler fills it.
+    pub reply: Vec<u8>,
+    credentials: OnceCell<Credentials>,
+}
+
+impl<'a> Request<'a> {
+    /// A request whose first bytes were received into `buffer`.
+    #[must_use]
+    pub fn new(rcvid: u64, info: MsgInfo, buffer: &'a [u8]) -> Self {
+        let length = usize::try_from(info.msglen).unwrap_or(usize::MAX).min(buffer.len());
+        let bytes = &buffer[..length];
+        Self { rcvid, info, bytes, reply: Vec::new(), credentials: OnceCell::new() }
+    }
+
+    /// The structure at the start of the message.
+    ///
+    /// # Errors
+    /// EBADMSG if the message is too short.
+    pub fn header<T: FromBytes + KnownLayout + Immutable>(&self) -> Result<T, Errno> {
+        T::read_from_prefix(self.bytes).map(|(header, _)| header).map_err(|_| Errno::EBADMSG)
+    }
+
+    /// `length` bytes of the message from `offset` on, wherever they are.
+    ///
+    /// # Errors
+    /// EBADMSG if the message is shorter; EFAULT, ESRCH if the client is bad or gone.
+    pub fn data(&self, offset: usize, length: usize) -> Result<Vec<u8>, Errno> {
+        let end = offset.checked_add(length).ok_or(Errno::EBADMSG)?;
+        if let Some(inline) = self.bytes.get(offset..end) {
+            return Ok(Vec::from(inline));
+        }
+        if end as u64 > self.info.srcmsglen {
+            return Err(Errno::EBADMSG);
+        }
+        let mut data = alloc::vec![0; length];
+        let n = message::read(self.rcvid, &mut data, offset as u64)?;
+        if n == length { Ok(data) } else { Err(Errno::EBADMSG) }
+    }
+
+    /// The client's credentials; asked for once.
+    pub fn credentials(&self) -> &Credentials {
+        self.credentials.get_or_init(|| {
+            message::credentials(self.rcvid).unwrap_or(Credentials {
+                ruid: self.info.euid,
+                euid: self.info.euid,
+                suid: self.info.euid,
+                rgid: self.info.egid,
+                egid: self.info.egid,
+                sgid: self.info.egid,
+                ..Credentials::default()
+            })
+        })
+    }
+
+    /// Checks the client's rights on a node ([`crate::attributes::right`]).
+    ///
+    /// # Errors
+    /// EACCES.
+    pub fn check(&self, attributes: &Attributes, rights: u32, flags: u32) -> Result<(), Errno> {
+        if flags & FLAG_REAL_IDS != 0 {
+            let ids = self.credentials();
+            let who = self.identity(ids.ruid, ids.rgid, attributes);
+            return check(attributes, &who, rights);
+        }
+        let (uid, gid) = (self.info.euid, self.info.egid);
+        let simple = Identity { uid, gid, in_group: false };
+        // Supplementary groups cost a kernel call: only where they can matter.
+        if uid == 0 || uid == attributes.uid || gid == attributes.gid {
+            return check(attributes, &simple, rights);
+        }
+        check(attributes, &self.identity(uid, gid, attributes), rights)
+    }
+
+    fn identity(&self, uid: u32, gid: u32, attributes: &Attributes) -> Identity {
+        let ids = self.credentials();
+        let count = (ids.group_count as usize).min(ids.groups.len());
+        let in_group = ids.groups[..count].contains(&attributes.gid);
+        Identity { uid, gid, in_group }
+    }
+
+    /// Whether the client is root or owns the node.
+    #[must_use]
+    pub const fn owns(&self, attributes: &Attributes) -> bool {
+        self.info.euid == 0 || self.info.euid == attributes.uid
+    }
+}

@@ -1,0 +1,34 @@
+//! The loop of a server with one thread.
+
+use crate::engine::Engine;
+use crate::server::{Outcome, Server};
+use neutrino_rt::Errno;
+use neutrino_rt::message::{self, Received};
+
+/// Bytes of a message that are received at once; handlers fetch the rest where it is needed.
+const BUFFER_BYTES: usize = 20 * 1024;
+
+/// Receives and answers for ever; returns only if the channel is gone.
+pub fn serve<S: Server>(engine: &mut Engine<S>, chid: u32) -> Errno {
+    let mut buffer = alloc::vec![0_u8; BUFFER_BYTES];
+    let mut received = message::receive(chid, &mut buffer);
+    // Bound: none; this is what a server does.
+    loop {
+        received = match received {
+            Ok(Received::Message { rcvid, info }) => match engine.handle(rcvid, &info, &buffer) {
+                (Outcome::Reply(answer), data) => {
+                    message::reply_receive(rcvid, answer, &data, chid, &mut buffer)
+                }
+                (Outcome::Pending, _) => message::receive(chid, &mut buffer),
+            },
+            Ok(Received::Pulse(pulse)) => {
+                engine.pulse(&pulse);
+                message::receive(chid, &mut buffer)
+            }
+            Err(Errno::EINTR | Errno::ETIMEDOUT | Errno::EFAULT) => {
+                message::receive(chid, &mut buffer)
+            }
+            Err(errno) => return errno,
+        };
+    }
+}

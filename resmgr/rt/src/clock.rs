@@ -1,0 +1,86 @@
+//! Clocks and timers.
+
+use crate::channel::Handle;
+use crate::interrupt::pulse_event;
+use crate::sys::{self, address_of, address_of_mut, pure, pure_u32};
+use neutrino_abi::Errno;
+use neutrino_abi::calls::Call;
+use neutrino_abi::time::{Itimer, TIMER_ABSTIME, clock};
+
+/// Nanoseconds since boot.
+#[must_use]
+pub fn monotonic() -> u64 {
+    read(clock::MONOTONIC)
+}
+
+/// Nanoseconds since 1970.
+#[must_use]
+pub fn realtime() -> u64 {
+    read(clock::REALTIME)
+}
+
+/// Seconds and nanoseconds since 1970, as time stamps hold them.
+#[must_use]
+pub fn timestamp() -> [i64; 2] {
+    let now = realtime();
+    [(now / 1_000_000_000).cast_signed(), (now % 1_000_000_000).cast_signed()]
+}
+
+fn read(clock: u32) -> u64 {
+    let mut now = 0_u64;
+    // SAFETY: the only memory written is `now`, borrowed mutably for the whole call.
+    let _valid_clock =
+        unsafe { sys::call(Call::ClockTime { clock, new: 0, old: address_of_mut(&mut now) }) };
+    now
+}
+
+/// Sets wall-clock time; needs `able::CLOCKSET`.
+///
+/// # Errors
+/// EPERM.
+pub fn set_realtime(nanoseconds: u64) -> Result<(), Errno> {
+    let new = address_of(&nanoseconds);
+    pure(Call::ClockTime { clock: clock::REALTIME, new, old: 0 }).map(drop)
+}
+
+/// Sleeps; a signal may end it early.
+pub fn sleep(nanoseconds: u64) {
+    let call = Call::ClockNanosleep {
+        clock: clock::MONOTONIC,
+        flags: 0,
+        time: nanoseconds,
+        remaining: 0,
+    };
+    let _may_be_interrupted = pure(call);
+}
+
+/// A timer that sends pulses.
+#[derive(Debug)]
+pub struct Timer(Handle);
+
+impl Timer {
+    /// Makes a timer on the monotonic clock; each expiry sends a pulse with `code` on `coid`.
+    ///
+    /// # Errors
+    /// EAGAIN, EINVAL.
+    pub fn create(coid: u32, code: i8, value: u64) -> Result<Self, Errno> {
+        let event = pulse_event(coid, code, value);
+        let call = Call::TimerCreate { clock: clock::MONOTONIC, event: address_of(&event) };
+        pure_u32(call).map(|number| Self(Handle::from_raw(number)))
+    }
+
+    /// Arms it for a point in monotonic time, once; 0 disarms.
+    pub fn arm_at(&self, deadline: u64) {
+        self.set(TIMER_ABSTIME, Itimer { nsec: deadline, interval_nsec: 0 });
+    }
+
+    /// Arms it to expire every `interval` nanoseconds; 0 disarms.
+    pub fn arm_every(&self, interval: u64) {
+        self.set(0, Itimer { nsec: interval, interval_nsec: interval });
+    }
+
+    fn set(&self, flags: u32, setting: Itimer) {
+        let new = address_of(&setting);
+        let _it_is_ours = pure(Call::TimerSettime { timer: self.0.raw(), flags, new, old: 0 });
+    }
+}

@@ -1,0 +1,88 @@
+//! The only `syscall` instruction of native programs.
+
+use neutrino_abi::Errno;
+use neutrino_abi::calls::{Call, Frame};
+
+/// Makes a kernel call.
+///
+/// Addresses among the arguments are the kernel's to check: it answers EFAULT for memory that the
+/// caller may not touch. What the kernel writes to memory that Rust knows is the danger.
+///
+/// # Safety
+/// - Memory that the call writes is exclusively the caller's, for as long as the call lasts, or
+///   not memory of Rust's at all.
+/// - Memory that the call unmaps, protects or replaces is not referenced by Rust.
+///
+/// # Errors
+/// What the call's row in [`neutrino_abi::calls`] says.
+#[inline(always)]
+pub unsafe fn call(call: Call) -> Result<i64, Errno> {
+    let frame = call.encode();
+    // SAFETY: the caller keeps the promise that `raw` asks for.
+    Errno::split(unsafe { raw(&frame) })
+}
+
+/// Makes a kernel call that touches no memory of the caller's but to read it.
+///
+/// # Errors
+/// What the call's row says.
+#[inline(always)]
+pub(crate) fn pure(call_: Call) -> Result<i64, Errno> {
+    // SAFETY: the crate uses this for calls that write no memory of the caller.
+    unsafe { call(call_) }
+}
+
+/// As [`pure`], for results that are handles or counts.
+#[inline(always)]
+pub(crate) fn pure_u32(call_: Call) -> Result<u32, Errno> {
+    u32::try_from(pure(call_)?).map_err(|_| Errno::EOVERFLOW)
+}
+
+#[cfg(target_os = "none")]
+#[inline(always)]
+unsafe fn raw(frame: &Frame) -> i64 {
+    let [a, b, c, d, e, f] = frame.arguments;
+    let result: i64;
+    // SAFETY: the native call convention: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9,
+    // result in rax; rcx and r11 are lost; the stack is not touched. Memory is the caller's promise.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") frame.number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result
+}
+
+#[cfg(not(target_os = "none"))]
+#[inline(always)]
+unsafe fn raw(_frame: &Frame) -> i64 {
+    Errno::ENOSYS.to_result()
+}
+
+/// The address of a value that a call reads or writes.
+#[inline(always)]
+pub(crate) fn address_of<T>(value: &T) -> u64 {
+    core::ptr::from_ref(value).addr() as u64
+}
+
+/// The address of a value that a call writes.
+#[inline(always)]
+pub(crate) fn address_of_mut<T>(value: &mut T) -> u64 {
+    core::ptr::from_mut(value).addr() as u64
+}
+
+/// Address and `parts` argument of a flat buffer that a call reads.
+#[inline(always)]
+pub(crate) fn flat(bytes: &[u8]) -> (u64, i64) {
+    (bytes.as_ptr().addr() as u64, (bytes.len() as i64).wrapping_neg())
+}
+
+/// Address and `parts` argument of a flat buffer that a call writes.
+#[inline(always)]
+pub(crate) fn flat_mut(bytes: &mut [u8]) -> (u64, i64) {
+    (bytes.as_mut_ptr().addr() as u64, (bytes.len() as i64).wrapping_neg())
+}

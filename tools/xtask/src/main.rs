@@ -1,0 +1,68 @@
+//! `cargo xtask`: builds the system, boots it in QEMU, tests it and measures it.
+//!
+//! `cli` says what can be asked for; each subcommand is one module. What is missing on the machine is
+//! found and installed by `packages` and `toolchain`, always after saying so. Nothing but a command's
+//! own result goes to standard output; progress and complaints go to standard error.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a host tool: a panic here ends a build, not a system"
+)]
+
+mod bench;
+mod check;
+mod cli;
+mod compile;
+mod console;
+mod exec;
+mod image;
+mod iso;
+mod manifest;
+mod members;
+mod packages;
+mod progress;
+mod qemu;
+mod qmp;
+mod recipe;
+mod run;
+mod setup;
+mod shell;
+mod sizes;
+mod sysroot;
+mod system;
+mod test;
+mod toolchain;
+mod tree;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{BenchCommand, Cli, Command};
+use crate::workspace::Workspace;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(exec::EXIT_XTASK_FAILED)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::open(cli.toolchain, &cli.manifest)?;
+    match cli.command {
+        Command::Iso(options) => iso::command(&workspace, &options),
+        Command::Run(options) => run::command(&workspace, &options),
+        Command::Test(options) => test::command(&workspace, &options),
+        Command::Check => check::command(&workspace),
+        Command::Sizes => sizes::command(&workspace),
+        Command::Bench(BenchCommand::Boot) => bench::boot(&workspace),
+        Command::Setup => setup::command(&workspace),
+        Command::Screendump(options) => qmp::screendump(&workspace, &options),
+    }
+}
