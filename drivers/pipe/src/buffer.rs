@@ -54,6 +54,11 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
+    /// An empty pipe.
+    pub(crate) fn new(name: Option<Vec<u8>>, inode: u64) -> Self {
+        Self { name, inode, ..Self::default() }
+    }
+
     /// Bytes to read.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()

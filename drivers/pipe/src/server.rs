@@ -32,7 +32,7 @@ pub(crate) struct Pipes {
 impl Pipes {
     fn add(&mut self, name: Option<Vec<u8>>) -> u64 {
         self.last += 1;
-        let pipe = Pipe { name, inode: self.last + 1, ..Pipe::default() };
+        let pipe = Pipe::new(name, self.last + 1);
         self.pipes.insert(self.last, pipe);
         self.last
     }
@@ -227,9 +227,8 @@ impl Server for Pipes {
     }
 
     fn unblock(&mut self, rcvid: u64) {
-        if let Some((&id, _)) = self.pipes.iter_mut().find(|(_, pipe)| pipe.unblock(rcvid)) {
-            self.changed.push(id);
-        }
+        let found = self.pipes.iter_mut().find_map(|(&id, pipe)| pipe.unblock(rcvid).then_some(id));
+        self.changed.extend(found);
     }
 
     fn idle(&mut self, ocbs: &mut Ocbs) {

@@ -122,6 +122,11 @@ impl Place {
         }
     }
 
+    /// The place behind it.
+    pub(crate) fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+
     fn parts(self) -> (usize, u32) {
         (usize::from(self.0) / PLACES, u32::from(self.0) % 32)
     }

@@ -1,70 +1,151 @@
 //! The kernel's core: a pure state machine.
+//!
+//! Kernel calls, interrupts, faults and the clock go in ([`Kernel::enter`]); what is to be done with
+//! hardware is asked of a [`machine::Machine`]; who runs next comes out. The core contains no
+//! `unsafe`, no pointers and no allocation, so the code that boots is the code that the tests and
+//! the model checker run.
+//!
+//! # Invariants
+//! - I0: an [`slab::Id`] that the kernel holds names a live slot.
+//! - I1: an object is on the list that its state names, once, and on no other of the same kind.
+//! - I2: `transition` is the only writer of a thread's state.
+//! - I3: a thread is on the queue that its state names and on no other.
+//! - I4: a handle table's `full` bits say which chunks have no free place.
+//! - I5: nobody queues on a channel where somebody waits who would take it.
+//! - I6: a connection is on the list of its channel, or its channel is gone.
+//! - I7: a thread's effective priority is what `priority::wanted` says.
+//! - I8: a CPU's current thread is Running, and no other thread is.
 #![no_std]
-#![allow(missing_docs, reason = "skeleton")]
 #![forbid(unsafe_code)]
 
+mod boot;
+mod call;
+mod check;
+mod cpu;
+mod futex;
+pub mod handles;
+mod info;
+mod input;
+pub mod interrupt;
+pub mod ipc;
 pub mod limits;
+pub mod list;
 pub mod machine;
+mod memory_calls;
 pub mod memory;
+pub mod mutex;
+pub mod poll;
+pub mod port;
+mod priority;
+pub mod process;
+mod process_calls;
+mod sched;
+pub mod signal;
+pub mod slab;
+pub mod thread;
+mod thread_calls;
+pub mod time;
+mod unblock;
+mod wire;
 
-use machine::{Access, FrameNumber, Machine, SpaceSlot, ThreadSlot};
-use neutrino_abi::Errno;
+pub use boot::BootProcess;
+pub use input::Input;
 
-/// What makes the kernel run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A kernel call of the current thread.
-    Call(neutrino_abi::calls::Frame),
-    /// A page fault of the current thread in user space.
-    PageFault { address: u64, access: Access, error: u32 },
-    /// Another exception of the current thread in user space.
-    Exception { signal: u32, code: i32, trap: u32, error: u32, address: u64 },
-    /// An interrupt; its line is masked.
-    Interrupt { line: u32 },
-    /// The timer.
-    Timer,
-    /// Another CPU asks to choose again.
-    Reschedule,
+use cpu::Cpu;
+use handles::Chunk;
+use interrupt::Interrupt;
+use ipc::channel::{Channel, ChannelId};
+use ipc::connection::Connection;
+use ipc::pulse::Pulse;
+use list::List;
+use mutex::Mutex;
+use poll::PollNode;
+use port::Port;
+use process::{Process, ProcessId};
+use signal::Queued;
+use slab::Slab;
+use thread::{Dirty, Queue, Thread, ThreadId};
+use time::deadline::Deadlines;
+use time::timer::Timer;
+
+/// Counters that only people read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Counters {
+    pub(crate) switches: u64,
+    pub(crate) interrupts: u64,
+    pub(crate) calls: u64,
 }
 
-/// The process that the boot loader's image starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BootProcess {
-    /// Its address space.
-    pub space: SpaceSlot,
-    /// Its first thread, held.
-    pub thread: ThreadSlot,
-}
-
-/// The state.
+/// All kernel state.
 #[derive(Debug)]
 pub struct Kernel {
-    memory: memory::Memory,
+    pub(crate) memory: memory::Memory,
+    pub(crate) threads: Slab<Thread, { limits::THREADS }>,
+    pub(crate) processes: Slab<Process, { limits::PROCESSES }>,
+    pub(crate) channels: Slab<Channel, { limits::CHANNELS }>,
+    pub(crate) connections: Slab<Connection, { limits::CONNECTIONS }>,
+    pub(crate) pulses: Slab<Pulse, { limits::PULSES }>,
+    pub(crate) chunks: Slab<Chunk, { limits::HANDLE_CHUNKS }>,
+    pub(crate) timers: Slab<Timer, { limits::TIMERS }>,
+    pub(crate) interrupts: Slab<Interrupt, { limits::INTERRUPTS }>,
+    pub(crate) ports: Slab<Port, { limits::PORTS }>,
+    pub(crate) poll_nodes: Slab<PollNode, { limits::POLL_NODES }>,
+    pub(crate) signals: Slab<Queued, { limits::SIGNALS }>,
+    pub(crate) mutexes: Slab<Mutex, { limits::MUTEXES }>,
+    pub(crate) futexes: [List<Thread, Queue>; limits::FUTEX_BUCKETS],
+    pub(crate) pids: [Option<ProcessId>; process::PID_BUCKETS],
+    pub(crate) deadlines: Deadlines,
+    pub(crate) cpus: [Cpu; limits::CPUS],
+    /// Threads whose priority is to be computed again.
+    pub(crate) dirty: List<Thread, Dirty>,
+    pub(crate) tid_count: u32,
+    /// Upper part of the next rcvid.
+    pub(crate) sequence: u64,
+    pub(crate) program_pulses: u16,
+    pub(crate) orphan_pulses: u16,
+    /// Where the process manager is told of processes.
+    pub(crate) manager: Option<ChannelId>,
+    /// The thread whose call is being carried out.
+    pub(crate) caller: Option<ThreadId>,
+    pub(crate) counters: Counters,
 }
 
-#[allow(missing_docs, clippy::missing_errors_doc, unused_variables, reason = "signatures first")]
 impl Kernel {
+    /// A kernel without memory, processes and threads.
     #[must_use]
     pub const fn new() -> Self {
-        Self { memory: memory::Memory::new() }
+        Self {
+            memory: memory::Memory::new(),
+            threads: Slab::new(),
+            processes: Slab::new(),
+            channels: Slab::new(),
+            connections: Slab::new(),
+            pulses: Slab::new(),
+            chunks: Slab::new(),
+            timers: Slab::new(),
+            interrupts: Slab::new(),
+            ports: Slab::new(),
+            poll_nodes: Slab::new(),
+            signals: Slab::new(),
+            mutexes: Slab::new(),
+            futexes: [List::EMPTY; limits::FUTEX_BUCKETS],
+            pids: [None; process::PID_BUCKETS],
+            deadlines: Deadlines::new(),
+            cpus: [Cpu::IDLE; limits::CPUS],
+            dirty: List::EMPTY,
+            tid_count: 0,
+            sequence: 0,
+            program_pulses: 0,
+            orphan_pulses: 0,
+            manager: None,
+            caller: None,
+            counters: Counters { switches: 0, interrupts: 0, calls: 0 },
+        }
     }
-    pub fn add_memory(&mut self, m: &mut impl Machine, first: FrameNumber, count: u32) {
-        self.memory.add_range(m, first, count);
-    }
-    pub fn boot_process(&mut self, m: &mut impl Machine) -> Result<BootProcess, Errno> {
-        Err(Errno::ENOSYS)
-    }
-    pub fn boot_map(&mut self, m: &mut impl Machine, space: SpaceSlot, address: u64, length: u64, protection: u32, bytes: &[u8]) -> Result<(), Errno> {
-        Err(Errno::ENOSYS)
-    }
-    pub fn boot_start(&mut self, m: &mut impl Machine, thread: ThreadSlot, entry: u64, stack: u64, argument: u64) {}
-    pub fn enter(&mut self, m: &mut impl Machine, cpu: usize, input: Input) -> Option<ThreadSlot> {
-        None
-    }
-    pub fn foreign_entry(&self, thread: ThreadSlot) -> u64 {
-        0
-    }
-    pub fn space_of(&self, thread: ThreadSlot) -> SpaceSlot {
-        SpaceSlot(0)
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -252,12 +252,12 @@ pub struct Thread {
     pub(crate) server: Link<Thread>,
     pub(crate) served_by: Option<ThreadId>,
     pub(crate) unblock_pulse: Option<PulseId>,
+    /// Order among the senders of its channel.
+    pub(crate) arrival: u64,
 
     /// Contended mutexes that it owns.
     pub(crate) mutexes: List<Mutex, crate::mutex::Owned>,
     pub(crate) polls: List<PollNode, crate::poll::ByThread>,
-    /// A poll to be evaluated again when it runs next.
-    pub(crate) redo: Option<Poll>,
 
     // Time-outs.
     pub(crate) timeout: Option<Timeout>,
@@ -297,9 +297,9 @@ impl Slot for Thread {
         server: Link::NONE,
         served_by: None,
         unblock_pulse: None,
+        arrival: 0,
         mutexes: List::EMPTY,
         polls: List::EMPTY,
-        redo: None,
         timeout: None,
         deadline: None,
         position: Position::NONE,

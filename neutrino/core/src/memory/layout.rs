@@ -30,7 +30,7 @@ impl Memory {
     /// The first mapping that ends above `at` and begins before `end`.
     pub(super) fn next_before(&self, space: SpaceSlot, at: u64, end: u64) -> Option<MappingId> {
         let id = self.next_mapping(space, at)?;
-        (self.mappings[id].range.start() < end).then_some(id)
+        (at < end && self.mappings[id].range.start() < end).then_some(id)
     }
 
     /// Whether nothing is mapped in `range`.

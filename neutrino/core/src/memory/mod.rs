@@ -120,6 +120,24 @@ impl Memory {
         self.frames.add(first, count);
     }
 
+    /// Live memory objects.
+    #[must_use]
+    pub fn object_count(&self) -> u32 {
+        live(OBJECTS, self.objects.room())
+    }
+
+    /// Live address spaces.
+    #[must_use]
+    pub fn space_count(&self) -> u32 {
+        live(SPACES, self.spaces.room())
+    }
+
+    /// Live mappings.
+    #[must_use]
+    pub fn mapping_count(&self) -> u32 {
+        live(self::limits::MAPPINGS, self.mappings.room())
+    }
+
     /// How much memory there is, and how much of it is in use.
     #[must_use]
     pub const fn counts(&self) -> MemoryCounts {
@@ -129,6 +147,11 @@ impl Memory {
             committed: self.frames.committed(),
         }
     }
+}
+
+/// Slots in use of a table of `slots`, the first of which is never used.
+fn live(slots: usize, room: usize) -> u32 {
+    u32::try_from(slots.saturating_sub(1).saturating_sub(room)).unwrap_or(u32::MAX)
 }
 
 impl Default for Memory {

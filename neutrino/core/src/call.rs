@@ -1,0 +1,267 @@
+//! From a decoded call to the function that carries it out; nothing else, so that a new call does
+//! not compile until it is handled.
+
+use neutrino_abi::Errno;
+use neutrino_abi::calls::Call;
+use neutrino_abi::event::Event;
+
+use crate::Kernel;
+use crate::futex::Requeue;
+use crate::interrupt::Gate;
+use crate::ipc::receive::ReceiveFrom;
+use crate::ipc::reply::{Answer, Direction, ObjectPiece};
+use crate::ipc::send::SendArgs;
+use crate::machine::Machine;
+use crate::poll::PollArgs;
+use crate::thread::{Takes, ThreadId};
+
+/// How a call that did not fail ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With a result.
+    Value(i64),
+    /// The caller waits; its result comes later.
+    Blocked,
+    /// The caller's registers are what they should be, or it is no more.
+    Gone,
+}
+
+impl Outcome {
+    /// Success without a value.
+    pub(crate) const DONE: Self = Self::Value(0);
+
+    /// A number.
+    pub(crate) fn value(value: u32) -> Self {
+        Self::Value(i64::from(value))
+    }
+}
+
+type Result = core::result::Result<Outcome, Errno>;
+
+impl Kernel {
+    /// Carries out one call of `t`; a call that fails has changed nothing.
+    pub(crate) fn call(&mut self, m: &mut impl Machine, t: ThreadId, call: &Call) -> Result {
+        match *call {
+            Call::ChannelCreate { flags } => self.channel_create(t, flags),
+            Call::ChannelDestroy { chid } => self.channel_destroy(m, t, chid),
+            Call::ConnectAttach { process, chid, minimum, flags, badge } => {
+                self.connect_attach(t, (process, chid), minimum, flags, badge)
+            }
+            Call::ConnectDetach { coid } => self.handle_close(m, t, coid),
+            Call::ConnectFlags { coid, mask, bits } => self.connect_flags(t, coid, mask, bits),
+            Call::ConnectDup { coid, minimum, flags } => self.connect_dup(t, coid, minimum, flags),
+            Call::ConnectDupTo { coid, target, flags } => {
+                self.connect_dup_to(m, t, coid, target, flags)
+            }
+            Call::ConnectReady { scoid, badge, bits } => {
+                self.connect_ready(m, t, scoid, badge, bits)
+            }
+            Call::ConnectPoll { entries, count, timeout, mask, .. } => {
+                self.connect_poll(m, t, &PollArgs { entries, count, timeout, mask })
+            }
+            Call::ConnectServerInfo { process, coid, info } => {
+                self.handle_info(m, t, process, coid, info)
+            }
+            Call::ConnectClientInfo { rcvid, credentials, .. } => {
+                self.connect_client_info(m, t, rcvid, credentials)
+            }
+            _ => self.call_message(m, t, call),
+        }
+    }
+
+    fn call_message(&mut self, m: &mut impl Machine, t: ThreadId, call: &Call) -> Result {
+        match *call {
+            Call::MsgSend { coid, message, parts, reply, reply_parts, extra } => {
+                self.msg_send(m, t, &SendArgs { coid, message, parts, reply, reply_parts, extra })
+            }
+            Call::MsgReceive { chid, message, parts, info } => {
+                let takes = Takes::All;
+                self.msg_receive(m, t, &ReceiveFrom { chid, message, parts, info, takes })
+            }
+            Call::MsgReceivePulse { chid, message, parts } => {
+                let takes = Takes::Pulses;
+                self.msg_receive(m, t, &ReceiveFrom { chid, message, parts, info: 0, takes })
+            }
+            Call::MsgReply { rcvid, status, message, parts } => {
+                self.msg_reply(m, t, &Answer { rcvid, status, message, parts })
+            }
+            Call::MsgReplyReceive { rcvid, status, message, parts, receive } => {
+                self.msg_reply_receive(m, t, &Answer { rcvid, status, message, parts }, receive)
+            }
+            Call::MsgError { rcvid, errno } => self.msg_error(m, t, rcvid, errno),
+            Call::MsgRead { rcvid, message, parts, offset } => {
+                let own = Answer { rcvid, status: 0, message, parts };
+                self.msg_move(m, t, &own, offset, Direction::FromClient)
+            }
+            Call::MsgWrite { rcvid, message, parts, offset } => {
+                let own = Answer { rcvid, status: 0, message, parts };
+                self.msg_move(m, t, &own, offset, Direction::ToClient)
+            }
+            Call::MsgReadObject { rcvid, message_offset, object, object_offset, bytes } => {
+                let piece = ObjectPiece { message_offset, object, object_offset, bytes };
+                self.msg_move_object(m, t, rcvid, &piece, Direction::FromClient)
+            }
+            Call::MsgWriteObject { rcvid, message_offset, object, object_offset, bytes } => {
+                let piece = ObjectPiece { message_offset, object, object_offset, bytes };
+                self.msg_move_object(m, t, rcvid, &piece, Direction::ToClient)
+            }
+            Call::MsgInfo { rcvid, info } => self.msg_info(m, t, rcvid, info),
+            Call::MsgGrant { rcvid, badge, bits } => self.msg_grant(m, t, rcvid, badge, bits),
+            Call::MsgGive { rcvid, handle, flags } => self.msg_give(m, t, rcvid, handle, flags),
+            Call::MsgTake { rcvid, index, minimum, flags } => {
+                self.msg_take(t, rcvid, index, minimum, flags)
+            }
+            Call::MsgSendPulse { coid, priority, code, value } => {
+                let event = Event { priority, code, value, ..Event::default() };
+                self.msg_send_pulse(m, t, coid, &event)
+            }
+            Call::MsgDeliverEvent { rcvid, event } => self.msg_deliver_event(m, t, rcvid, event),
+            _ => self.call_process(m, t, call),
+        }
+    }
+
+    fn call_process(&mut self, m: &mut impl Machine, t: ThreadId, call: &Call) -> Result {
+        match *call {
+            Call::ThreadCreate { process, arguments } => {
+                self.thread_create(m, t, process, arguments)
+            }
+            Call::ThreadDestroy { tid, .. } => self.thread_destroy(m, t, tid),
+            Call::ThreadCtl { process, tid, command, value } => {
+                self.thread_ctl(m, t, (process, tid), command, value)
+            }
+            Call::ThreadInfo { process, tid, info } => self.thread_info(m, t, process, tid, info),
+            Call::SchedGet { process, tid, parameters } => {
+                self.sched_get(m, t, (process, tid), parameters)
+            }
+            Call::SchedSet { process, tid, parameters } => {
+                self.sched_set(m, t, (process, tid), parameters)
+            }
+            Call::SchedYield {} => {
+                m.set_result(crate::thread::slot(t), 0);
+                self.sched_yield(t);
+                Ok(Outcome::Gone)
+            }
+            Call::ProcessCreate { arguments } => self.process_create(m, t, arguments),
+            Call::ProcessExec { process, arguments } => self.process_exec(m, t, process, arguments),
+            Call::ProcessCtl { process, command, value } => {
+                self.process_ctl(m, t, process, command, value)
+            }
+            Call::ProcessInfo { process, info } => self.process_info(m, t, process, info),
+            Call::SystemInfo { info } => self.system_info(m, t, info),
+            Call::SystemCtl { command, value } => self.system_ctl(m, t, command, value),
+            Call::ThreadSelf {} => Ok(self.thread_self(t)),
+            Call::DebugWrite { address, length } => self.debug_write(m, t, address, length),
+            _ => self.call_memory(m, t, call),
+        }
+    }
+
+    fn call_memory(&mut self, m: &mut impl Machine, t: ThreadId, call: &Call) -> Result {
+        match *call {
+            Call::SpaceCreate {} => self.space_create(m, t),
+            Call::SpaceFork { process } => self.space_fork(m, t, process),
+            Call::SpaceOf { process } => self.space_handle_of(t, process),
+            Call::SpaceRead { space, address, buffer, length } => {
+                self.space_read(m, t, space, address, (buffer, length))
+            }
+            Call::SpaceWrite { space, address, buffer, length } => {
+                self.space_write(m, t, space, address, (buffer, length))
+            }
+            Call::SpaceMapping { space, address, info } => {
+                self.space_mapping(m, t, space, address, info)
+            }
+            Call::MemMap { space, arguments } => self.mem_map(m, t, space, arguments),
+            Call::MemUnmap { space, address, length } => {
+                let space = self.space_argument(t, space)?;
+                self.memory.unmap(m, space, address, length).map(|()| Outcome::DONE)
+            }
+            Call::MemProtect { space, address, length, protection } => {
+                let space = self.space_argument(t, space)?;
+                let done = self.memory.protect(m, space, address, length, protection);
+                done.map(|()| Outcome::DONE)
+            }
+            Call::MemRemap { arguments } => self.mem_remap(m, t, arguments),
+            Call::MemAdvise { address, length, advice } => {
+                let space = self.space(t);
+                self.memory.advise(m, space, address, length, advice).map(|()| Outcome::DONE)
+            }
+            Call::MemObjectCreate { kind, size, physical, .. } => {
+                self.mem_object_create(m, t, kind, size, physical)
+            }
+            Call::MemObjectResize { object, size } => {
+                let id = self.handle_object(self.process_of(t), object)?;
+                self.memory.object_resize(m, id, size).map(|()| Outcome::DONE)
+            }
+            Call::MemObjectInfo { object, info } => self.mem_object_info(m, t, object, info),
+            Call::MemObjectRead { object, offset, buffer, length } => {
+                self.mem_object_move(m, t, (object, offset), (buffer, length), Direction::ToClient)
+            }
+            Call::MemObjectWrite { object, offset, buffer, length } => {
+                let way = Direction::FromClient;
+                self.mem_object_move(m, t, (object, offset), (buffer, length), way)
+            }
+            _ => self.call_time(m, t, call),
+        }
+    }
+
+    fn call_time(&mut self, m: &mut impl Machine, t: ThreadId, call: &Call) -> Result {
+        match *call {
+            Call::ClockTime { clock, new, old } => self.clock_time(m, t, clock, new, old),
+            Call::ClockNanosleep { clock, flags, time, remaining } => {
+                self.clock_nanosleep(m, t, (clock, flags), time, remaining)
+            }
+            Call::TimerCreate { clock, event } => self.timer_create(m, t, clock, event),
+            Call::TimerSettime { timer, flags, new, old } => {
+                self.timer_settime(m, t, timer, flags, (new, old))
+            }
+            Call::TimerInfo { timer, info } => self.timer_info(m, t, timer, info),
+            Call::TimerTimeout { states, time, flags } => {
+                Ok(self.timer_timeout(m, t, states, time, flags))
+            }
+            Call::InterruptAttachEvent { line, event, .. } => {
+                self.interrupt_attach(m, t, line, event)
+            }
+            Call::InterruptMask { interrupt } => self.interrupt_gate(m, t, interrupt, Gate::Masked),
+            Call::InterruptUnmask { interrupt } => self.interrupt_gate(m, t, interrupt, Gate::Open),
+            Call::InterruptWait { .. } => self.interrupt_wait(m, t),
+            Call::PortAttach { base, count } => self.port_attach(t, base, count),
+            Call::PortRead { port, offset, width } => self.port_read(m, t, port, offset, width),
+            Call::PortWrite { port, offset, width, value } => {
+                self.port_write(m, t, port, offset, (width, value))
+            }
+            _ => self.call_signal(m, t, call),
+        }
+    }
+
+    fn call_signal(&mut self, m: &mut impl Machine, t: ThreadId, call: &Call) -> Result {
+        match *call {
+            Call::SignalKill { process, tid, info } => self.signal_kill(m, t, process, tid, info),
+            Call::SignalAction { process, signal, disposition } => {
+                self.signal_action(t, process, signal, disposition)
+            }
+            Call::SignalProcmask { how, set, old } => self.signal_procmask(m, t, how, set, old),
+            Call::SignalSuspend { set } => self.signal_suspend(m, t, set),
+            Call::SignalWaitinfo { set, info, timeout } => {
+                self.signal_waitinfo(m, t, set, info, timeout)
+            }
+            Call::SignalTake { info, mask } => self.signal_take(m, t, info, mask),
+            Call::SignalReturn { registers, mask } => self.signal_return(m, t, registers, mask),
+            Call::SignalPending {} => Ok(self.signal_pending(t)),
+            Call::PersonalityAttach { personality } => self.personality_attach(m, t, personality),
+            Call::FutexWait { address, expected, flags, deadline, bitset } => {
+                self.futex_wait(m, t, (address, expected), flags, deadline, bitset)
+            }
+            Call::FutexWake { address, count, flags, bitset } => {
+                self.futex_wake(m, t, (address, count), flags, bitset)
+            }
+            Call::FutexRequeue { address, wake, requeue, target, expected, flags } => {
+                let wanted = Requeue { wake, requeue, target, expected, flags };
+                self.futex_requeue(m, t, address, &wanted)
+            }
+            Call::SyncMutexLock { address, flags, deadline } => {
+                self.mutex_lock(m, t, address, flags, deadline)
+            }
+            Call::SyncMutexUnlock { address, flags } => self.mutex_unlock(m, t, address, flags),
+            _ => Err(Errno::ENOSYS),
+        }
+    }
+}

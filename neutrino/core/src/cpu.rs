@@ -1,0 +1,56 @@
+//! What each CPU has of its own.
+
+use crate::list::List;
+use crate::thread::{Queue, Thread, ThreadId};
+
+/// Priority levels.
+pub(crate) const LEVELS: usize = 256;
+
+/// One CPU.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct Cpu {
+    /// The running thread; none while it idles.
+    pub(crate) current: Option<ThreadId>,
+    /// Ready threads by priority.
+    pub(crate) ready: [List<Thread, Queue>; LEVELS],
+    /// One bit for each level that is not empty.
+    pub(crate) levels: [u64; LEVELS / 64],
+    /// When the current thread (or idling) began.
+    pub(crate) since: u64,
+    /// Nanoseconds without a thread.
+    pub(crate) idle: u64,
+}
+
+impl Cpu {
+    /// A CPU without threads.
+    pub(crate) const IDLE: Self = Self {
+        current: None,
+        ready: [List::EMPTY; LEVELS],
+        levels: [0; LEVELS / 64],
+        since: 0,
+        idle: 0,
+    };
+
+    /// The highest level with a ready thread.
+    // Bound: 4 words.
+    pub(crate) fn highest(&self) -> Option<u8> {
+        let mut base = 192_u8;
+        for word in self.levels.iter().rev() {
+            if *word != 0 {
+                let bit = 63_u32.wrapping_sub(word.leading_zeros());
+                return u8::try_from(bit).ok().map(|bit| base.wrapping_add(bit));
+            }
+            base = base.wrapping_sub(64);
+        }
+        None
+    }
+
+    /// Notes whether a level has threads.
+    pub(crate) fn mark(&mut self, level: u8) {
+        let is_empty = self.ready.get(usize::from(level)).is_none_or(List::is_empty);
+        let bit = 1_u64.wrapping_shl(u32::from(level) % 64);
+        if let Some(word) = self.levels.get_mut(usize::from(level / 64)) {
+            *word = if is_empty { *word & !bit } else { *word | bit };
+        }
+    }
+}

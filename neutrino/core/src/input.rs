@@ -1,0 +1,148 @@
+//! The way into the kernel.
+
+use neutrino_abi::calls::{Call, Frame};
+use neutrino_abi::signal::{SignalInfo, number};
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::machine::{Access, Machine, SpaceSlot, ThreadSlot};
+use crate::memory::BadAccess;
+use crate::slab::Id;
+use crate::thread::{ThreadId, slot};
+
+/// What makes the kernel run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A kernel call of the current thread.
+    Call(Frame),
+    /// A page fault of the current thread in user space.
+    PageFault {
+        /// The address (CR2).
+        address: u64,
+        /// What was tried.
+        access: Access,
+        /// The CPU's error code.
+        error: u32,
+    },
+    /// Another exception of the current thread in user space.
+    Exception {
+        /// The signal that it means.
+        signal: u32,
+        /// Its `si_code`.
+        code: i32,
+        /// The trap's number.
+        trap: u32,
+        /// The CPU's error code.
+        error: u32,
+        /// The address that the signal tells.
+        address: u64,
+    },
+    /// An interrupt; its line is masked.
+    Interrupt {
+        /// The line.
+        line: u32,
+    },
+    /// The timer.
+    Timer,
+    /// Another CPU asks to choose again.
+    Reschedule,
+}
+
+/// The trap number of a page fault.
+const PAGE_FAULT: u32 = 14;
+
+impl Kernel {
+    /// Handles what happened on a CPU and tells which thread runs there now; none: it idles.
+    pub fn enter(&mut self, m: &mut impl Machine, cpu: usize, input: Input) -> Option<ThreadSlot> {
+        let current = self.cpus.get(cpu).and_then(|cpu| cpu.current);
+        self.caller = current;
+        self.account(m, cpu);
+        match (input, current) {
+            (Input::Call(frame), Some(caller)) => self.call_frame(m, caller, &frame),
+            (Input::PageFault { address, access, error }, Some(caller)) => {
+                self.page_fault(m, caller, address, access, error);
+            }
+            (Input::Exception { signal, code, trap, error, address }, Some(caller)) => {
+                let info = SignalInfo {
+                    number: signal,
+                    code,
+                    value: address,
+                    status: error,
+                    trap,
+                    ..SignalInfo::default()
+                };
+                self.fault(m, caller, &info);
+            }
+            (Input::Interrupt { line }, _) => {
+                self.counters.interrupts = self.counters.interrupts.wrapping_add(1);
+                self.interrupt_fire(m, line);
+            }
+            (Input::Timer, _) => self.time_fire(m),
+            (Input::Reschedule, _) => {}
+            (Input::Call(_) | Input::PageFault { .. } | Input::Exception { .. }, None) => {
+                debug_assert!(false, "I8: an idle CPU made a call");
+            }
+        }
+        self.caller = None;
+        self.choose(m, cpu)
+    }
+
+    fn call_frame(&mut self, m: &mut impl Machine, caller: ThreadId, frame: &Frame) {
+        self.counters.calls = self.counters.calls.wrapping_add(1);
+        let result = match Call::decode(frame) {
+            Ok(call) => self.call(m, caller, &call),
+            Err(errno) => Err(errno),
+        };
+        let keeps_timeout = matches!(frame.number, neutrino_abi::calls::number::TimerTimeout);
+        match result {
+            Ok(Outcome::Value(value)) => m.set_result(slot(caller), value),
+            Err(errno) => m.set_result(slot(caller), errno.to_result()),
+            Ok(Outcome::Blocked | Outcome::Gone) => return,
+        }
+        if !keeps_timeout && !self.threads[caller].state.is_blocked() {
+            self.threads[caller].timeout = None;
+        }
+    }
+
+    fn page_fault(
+        &mut self,
+        m: &mut impl Machine,
+        caller: ThreadId,
+        address: u64,
+        access: Access,
+        error: u32,
+    ) {
+        const MAPERR: i32 = 1;
+        const ACCERR: i32 = 2;
+        const ADRERR: i32 = 2;
+        let space = self.space(caller);
+        let (number, code) = match self.memory.resolve(m, space, address, access) {
+            Ok(()) => return,
+            Err(BadAccess::NotMapped) => (number::SIGSEGV, MAPERR),
+            Err(BadAccess::Protection) => (number::SIGSEGV, ACCERR),
+            Err(BadAccess::BeyondObject | BadAccess::NoMemory) => (number::SIGBUS, ADRERR),
+        };
+        let trap = PAGE_FAULT;
+        let info =
+            SignalInfo { number, code, value: address, status: error, trap, pid: 0, uid: 0 };
+        self.fault(m, caller, &info);
+    }
+
+    /// Where foreign calls of a thread are bounced to; 0: nowhere.
+    #[must_use]
+    pub fn foreign_entry(&self, thread: ThreadSlot) -> u64 {
+        self.id(thread).map_or(0, |t| {
+            self.processes[self.process_of(t)].personality.system_call_entry
+        })
+    }
+
+    /// The address space of a thread.
+    #[must_use]
+    pub fn space_of(&self, thread: ThreadSlot) -> SpaceSlot {
+        self.id(thread).map_or(SpaceSlot(0), |t| self.space(t))
+    }
+
+    fn id(&self, thread: ThreadSlot) -> Option<ThreadId> {
+        Id::from_index(thread.0)
+    }
+}

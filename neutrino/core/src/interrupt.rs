@@ -1,0 +1,137 @@
+//! Interrupts: a line's interrupt fires the events attached to it and stays masked until unmasked.
+
+use neutrino_abi::Errno;
+use neutrino_abi::event::Event;
+use neutrino_abi::handle::SIDE_CHANNEL;
+use neutrino_abi::process::able;
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::handles::{Handle, Target};
+use crate::ipc::event::Action;
+use crate::ipc::pulse::{Owner, PulseId};
+use crate::limits::LINES;
+use crate::machine::{Machine, Place};
+use crate::process::ProcessId;
+use crate::slab::{Id, Slot};
+use crate::thread::{Latch, State, ThreadId};
+
+/// Index of an [`Interrupt`].
+pub type InterruptId = Id<Interrupt>;
+
+/// An attachment to a line.
+#[derive(Clone, Debug, Hash)]
+pub struct Interrupt {
+    process: Option<ProcessId>,
+    line: u32,
+    action: Action,
+    pub(crate) pulse: Option<PulseId>,
+}
+
+impl Slot for Interrupt {
+    const VACANT: Self = Self { process: None, line: 0, action: Action::None, pulse: None };
+    fn is_vacant(&self) -> bool {
+        self.process.is_none()
+    }
+}
+
+impl Kernel {
+    /// `InterruptAttachEvent`.
+    pub(crate) fn interrupt_attach(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        line: u32,
+        address: u64,
+    ) -> Result<Outcome, Errno> {
+        self.needs(t, able::INTERRUPT)?;
+        if line >= LINES || !m.has_line(line) {
+            return Err(Errno::EINVAL);
+        }
+        let event: Event = self.load(m, Place { space: self.space(t), address })?;
+        let process = self.process_of(t);
+        self.handle_room(process, SIDE_CHANNEL)?;
+        if !self.interrupts.has_room(1) {
+            return Err(Errno::EAGAIN);
+        }
+        let action = self.event_decode(t, &event)?;
+        // Commit: nothing below fails.
+        let new = Interrupt { process: Some(process), line, action, pulse: None };
+        let id = self.interrupts.insert(new).ok_or(Errno::EAGAIN)?;
+        let handle = Handle { target: Target::Interrupt(id), flags: 0 };
+        let number = self.handle_add(process, SIDE_CHANNEL, handle)?;
+        m.unmask_line(line);
+        Ok(Outcome::value(number))
+    }
+
+    /// `InterruptMask` and `InterruptUnmask`.
+    pub(crate) fn interrupt_gate(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        number: u32,
+        gate: Gate,
+    ) -> Result<Outcome, Errno> {
+        let id = self.handle_interrupt(self.process_of(t), number)?;
+        let line = self.interrupts[id].line;
+        match gate {
+            Gate::Masked => m.mask_line(line),
+            Gate::Open => m.unmask_line(line),
+        }
+        Ok(Outcome::DONE)
+    }
+
+    /// `InterruptWait`.
+    pub(crate) fn interrupt_wait(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+    ) -> Result<Outcome, Errno> {
+        if self.threads[t].latch == Latch::Set {
+            self.threads[t].latch = Latch::Clear;
+            return Ok(Outcome::DONE);
+        }
+        self.may_wait(t)?;
+        self.transition(t, State::Interrupt);
+        self.start_waiting(m, t);
+        Ok(Outcome::Blocked)
+    }
+
+    /// An interrupt came.
+    // Bound: one turn for each attachment, 63.
+    pub(crate) fn interrupt_fire(&mut self, m: &mut impl Machine, line: u32) {
+        let mut at = Id::from_index(1);
+        while let Some(id) = at {
+            at = id.index().checked_add(1).filter(|&i| usize::from(i) < crate::limits::INTERRUPTS)
+                .and_then(Id::from_index);
+            let Interrupt { process, line: own, action, .. } = self.interrupts[id];
+            if let Some(process) = process
+                && own == line
+            {
+                self.event_fire(m, process, &action, Owner::Interrupt(id));
+            }
+        }
+    }
+
+    /// An attachment's handle is gone.
+    pub(crate) fn interrupt_end(&mut self, m: &mut impl Machine, id: InterruptId) {
+        if let Some(pulse) = self.interrupts[id].pulse {
+            self.orphan(pulse);
+        }
+        let Interrupt { line, action, .. } = self.interrupts.remove(id);
+        let shared = self.interrupts.iter().any(|(_, other)| other.line == line);
+        if !shared {
+            m.mask_line(line);
+        }
+        self.event_release(m, &action);
+    }
+}
+
+/// Whether interrupts come through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// They do not.
+    Masked,
+    /// They do.
+    Open,
+}

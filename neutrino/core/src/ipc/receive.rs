@@ -1,0 +1,123 @@
+//! `MsgReceive`.
+
+use neutrino_abi::Errno;
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::ipc::channel::ChannelId;
+use crate::ipc::deliver::Into;
+use crate::ipc::transfer::Side;
+use crate::machine::{Machine, Place};
+use crate::thread::{State, Takes, ThreadId};
+
+/// The arguments of `MsgReceive`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReceiveFrom {
+    pub(crate) chid: u32,
+    pub(crate) message: u64,
+    pub(crate) parts: i64,
+    pub(crate) info: u64,
+    pub(crate) takes: Takes,
+}
+
+impl Kernel {
+    /// `MsgReceive` and `MsgReceivePulse`: takes what is queued first, or waits.
+    pub(crate) fn msg_receive(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        from: &ReceiveFrom,
+    ) -> Result<Outcome, Errno> {
+        let channel = self.handle_channel(self.process_of(t), from.chid)?;
+        let place = Place { space: self.space(t), address: from.message };
+        let buffer = self.buffer(m, place, from.parts)?;
+        let into = Into { buffer, info: from.info };
+        // A thread that receives has done with what it received before.
+        self.stop_serving(t);
+        self.threads[t].inherited = None;
+        // Bound: one turn for each queued sender whose buffer is bad.
+        loop {
+            let pulse = self.channels[channel].pulses.first();
+            if let Some(pulse) = pulse
+                && (from.takes == Takes::Pulses || self.pulse_is_first(channel))
+            {
+                return self.receive_pulse(m, t, channel, pulse, &into);
+            }
+            let sender = self.channels[channel].senders.first();
+            let (Some(client), Takes::All) = (sender, from.takes) else { break };
+            if let Some(rcvid) = self.receive_message(m, t, channel, client, &into)? {
+                return Ok(Outcome::Value(rcvid.cast_signed()));
+            }
+        }
+        if let Err(errno) = self.may_wait(t) {
+            self.refresh(m, t);
+            return Err(errno);
+        }
+        let State::Running = self.threads[t].state else { return Err(Errno::EINVAL) };
+        self.transition(
+            t,
+            State::Receive { channel, buffer, info: from.info, takes: from.takes },
+        );
+        self.queue_receiver(channel, t, from.takes == Takes::All);
+        self.start_waiting(m, t);
+        self.refresh(m, t);
+        Ok(Outcome::Blocked)
+    }
+
+    fn receive_pulse(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        channel: ChannelId,
+        id: crate::ipc::pulse::PulseId,
+        into: &Into,
+    ) -> Result<Outcome, Errno> {
+        let queued = &self.pulses[id];
+        let pulse = crate::ipc::pulse::NewPulse {
+            code: queued.code,
+            value: queued.value,
+            priority: queued.priority,
+            scoid: queued.scoid,
+        };
+        let count = queued.count;
+        if !self.write_pulse(m, t, &into.buffer, &pulse, count) {
+            self.refresh(m, t);
+            return Err(Errno::EFAULT);
+        }
+        self.pulse_take(channel, id);
+        self.take_priority(m, t, channel, &pulse);
+        Ok(Outcome::Value(0))
+    }
+
+    /// Takes a queued sender's message; `None` if the sender's memory was bad and it is gone.
+    fn receive_message(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        channel: ChannelId,
+        client: ThreadId,
+        into: &Into,
+    ) -> Result<Option<u64>, Errno> {
+        let State::Send { sending, .. } = self.threads[client].state else {
+            debug_assert!(false, "I3: a queued sender that does not send");
+            return Err(Errno::EINVAL);
+        };
+        let mut queue = self.channels[channel].senders;
+        queue.remove(&mut self.threads, client);
+        self.channels[channel].senders = queue;
+        match self.hand_message(m, client, &sending, t, channel, into) {
+            Ok(rcvid) => Ok(Some(rcvid)),
+            Err(side) => {
+                let mut queue = self.channels[channel].senders;
+                queue.push_front(&mut self.threads, client);
+                self.channels[channel].senders = queue;
+                if side == Side::Target {
+                    self.refresh(m, t);
+                    return Err(Errno::EFAULT);
+                }
+                self.wake_with(m, client, Err(Errno::EFAULT));
+                Ok(None)
+            }
+        }
+    }
+}

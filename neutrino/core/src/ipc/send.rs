@@ -1,0 +1,85 @@
+//! `MsgSend`.
+
+use neutrino_abi::Errno;
+use neutrino_abi::message::{OFFER_MAX, SendExtra};
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::ipc::channel::ChannelId;
+use crate::ipc::deliver::Into;
+use crate::ipc::transfer::Side;
+use crate::machine::{Machine, Place};
+use crate::thread::{Sending, State, ThreadId, precedes};
+
+/// The arguments of `MsgSend`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendArgs {
+    pub(crate) coid: u32,
+    pub(crate) message: u64,
+    pub(crate) parts: i64,
+    pub(crate) reply: u64,
+    pub(crate) reply_parts: i64,
+    pub(crate) extra: u64,
+}
+
+impl Kernel {
+    /// `MsgSend`: hands the message to a waiting thread, or queues the caller.
+    pub(crate) fn msg_send(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        arguments: &SendArgs,
+    ) -> Result<Outcome, Errno> {
+        let SendArgs { coid, message, parts, reply, reply_parts, extra } = *arguments;
+        let process = self.process_of(t);
+        let connection = self.handle_connection(process, coid)?;
+        let channel = self.connections[connection].channel.ok_or(Errno::ESRCH)?;
+        let at = |address| Place { space: self.space(t), address };
+        let (message_at, reply_at, extra_at) = (at(message), at(reply), at(extra));
+        let message = self.buffer(m, message_at, parts)?;
+        let reply = self.buffer(m, reply_at, reply_parts)?;
+        let mut extra = SendExtra::default();
+        if extra_at.address != 0 {
+            extra = self.load(m, extra_at)?;
+            if extra.offered_count as usize > OFFER_MAX {
+                return Err(Errno::EINVAL);
+            }
+        }
+        self.may_wait(t)?;
+        let sending = Sending { connection, coid, message, reply, extra };
+        // Bound: one turn for each receiver whose buffer is bad.
+        while let Some(receiver) = self.channels[channel].receivers.first() {
+            let State::Receive { buffer, info, .. } = self.threads[receiver].state else { break };
+            let into = Into { buffer, info };
+            match self.hand_message(m, t, &sending, receiver, channel, &into) {
+                Ok(rcvid) => {
+                    self.connection_share(connection);
+                    self.start_waiting(m, t);
+                    self.wake_with(m, receiver, Ok(rcvid.cast_signed()));
+                    return Ok(Outcome::Blocked);
+                }
+                Err(Side::Source) => return Err(Errno::EFAULT),
+                Err(Side::Target) => self.wake_with(m, receiver, Err(Errno::EFAULT)),
+            }
+        }
+        self.connection_share(connection);
+        self.queue_sender(m, t, channel, sending);
+        Ok(Outcome::Blocked)
+    }
+
+    fn queue_sender(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        channel: ChannelId,
+        sending: Sending,
+    ) {
+        self.threads[t].arrival = self.arrive(channel);
+        self.transition(t, State::Send { channel, sending });
+        let mut queue = self.channels[channel].senders;
+        queue.insert_ordered(&mut self.threads, t, precedes);
+        self.channels[channel].senders = queue;
+        self.start_waiting(m, t);
+        self.boost_servers(m, channel);
+    }
+}

@@ -1,0 +1,244 @@
+//! The calls on memory and address spaces; the work is [`crate::memory`]'s.
+
+use neutrino_abi::Errno;
+use neutrino_abi::handle::{SELF, SIDE_CHANNEL};
+use neutrino_abi::memory::{MapArgs, RemapArgs, object};
+use neutrino_abi::process::able;
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::handles::{Handle, Target};
+use crate::ipc::reply::Direction;
+use crate::machine::{CopyFault, Machine, Place, SpaceSlot};
+use crate::thread::ThreadId;
+
+impl Kernel {
+    /// The space that a call means: the caller's for 0, else that of a handle.
+    pub(crate) fn space_argument(&self, t: ThreadId, number: u32) -> Result<SpaceSlot, Errno> {
+        if number == SELF { Ok(self.space(t)) } else { self.handle_space(self.process_of(t), number) }
+    }
+
+    fn add_space(&mut self, t: ThreadId, space: SpaceSlot) -> Result<Outcome, Errno> {
+        let handle = Handle { target: Target::Space(space), flags: 0 };
+        self.handle_add(self.process_of(t), SIDE_CHANNEL, handle).map(Outcome::value)
+    }
+
+    /// `SpaceCreate`.
+    pub(crate) fn space_create(&mut self, m: &mut impl Machine, t: ThreadId) -> Result<Outcome, Errno> {
+        self.needs(t, able::PROCESS)?;
+        self.handle_room(self.process_of(t), SIDE_CHANNEL)?;
+        let space = self.memory.space_create(m)?;
+        self.add_space(t, space)
+    }
+
+    /// `SpaceFork`.
+    pub(crate) fn space_fork(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        process: u32,
+    ) -> Result<Outcome, Errno> {
+        self.needs(t, able::PROCESS)?;
+        self.handle_room(self.process_of(t), SIDE_CHANNEL)?;
+        let process = self.process_argument(self.process_of(t), process)?;
+        let old = self.processes[process].space.ok_or(Errno::ESRCH)?;
+        let space = self.memory.space_fork(m, old)?;
+        self.add_space(t, space)
+    }
+
+    /// `SpaceOf`.
+    pub(crate) fn space_handle_of(&mut self, t: ThreadId, process: u32) -> Result<Outcome, Errno> {
+        self.needs(t, able::PROCESS)?;
+        let process = self.process_argument(self.process_of(t), process)?;
+        let space = self.processes[process].space.ok_or(Errno::ESRCH)?;
+        let added = self.add_space(t, space)?;
+        self.memory.space_share(space);
+        Ok(added)
+    }
+
+    /// `SpaceRead`.
+    pub(crate) fn space_read(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        space: u32,
+        address: u64,
+        own: (u64, u64),
+    ) -> Result<Outcome, Errno> {
+        let (buffer, length) = own;
+        let from = Place { space: self.space_argument(t, space)?, address };
+        let to = Place { space: self.space(t), address: buffer };
+        match self.memory.copy(m, from, to, length) {
+            Ok(()) => Ok(Outcome::Value(length.cast_signed())),
+            Err(CopyFault::Source { done, .. }) if done > 0 => {
+                Ok(Outcome::Value(done.cast_signed()))
+            }
+            Err(CopyFault::Source { .. } | CopyFault::Target { .. }) => Err(Errno::EFAULT),
+        }
+    }
+
+    /// `SpaceWrite`.
+    // Bound: one turn for each 256 bytes.
+    pub(crate) fn space_write(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        space: u32,
+        address: u64,
+        own: (u64, u64),
+    ) -> Result<Outcome, Errno> {
+        const CHUNK: u64 = 256;
+        self.needs(t, able::PROCESS)?;
+        let (buffer, length) = own;
+        let to = self.space_argument(t, space)?;
+        let from = self.space(t);
+        let mut bytes = [0_u8; CHUNK as usize];
+        let mut done = 0_u64;
+        while done < length {
+            let step = length.wrapping_sub(done).min(CHUNK);
+            let part = usize::try_from(step).ok().and_then(|n| bytes.get_mut(..n));
+            let part = part.ok_or(Errno::EFAULT)?;
+            let source = Place { space: from, address: buffer.wrapping_add(done) };
+            self.memory.read(m, source, part)?;
+            let target = Place { space: to, address: address.wrapping_add(done) };
+            self.memory.write_forced(m, target, part)?;
+            done = done.wrapping_add(step);
+        }
+        Ok(Outcome::Value(done.cast_signed()))
+    }
+
+    /// `SpaceMapping`.
+    pub(crate) fn space_mapping(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        space: u32,
+        address: u64,
+        info: u64,
+    ) -> Result<Outcome, Errno> {
+        let of = self.space_argument(t, space)?;
+        let found = self.memory.mapping_info(m, of, address).ok_or(Errno::ESRCH)?;
+        self.store(m, Place { space: self.space(t), address: info }, &found)?;
+        Ok(Outcome::DONE)
+    }
+
+    /// `MemMap`.
+    pub(crate) fn mem_map(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        space: u32,
+        address: u64,
+    ) -> Result<Outcome, Errno> {
+        let arguments: MapArgs = self.load(m, Place { space: self.space(t), address })?;
+        let space = self.space_argument(t, space)?;
+        let object = match arguments.object {
+            0 => None,
+            number => Some(self.handle_object(self.process_of(t), number)?),
+        };
+        let mapped = self.memory.map(m, space, &arguments, object)?;
+        Ok(Outcome::Value(mapped.cast_signed()))
+    }
+
+    /// `MemRemap`.
+    pub(crate) fn mem_remap(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        address: u64,
+    ) -> Result<Outcome, Errno> {
+        let space = self.space(t);
+        let arguments: RemapArgs = self.load(m, Place { space, address })?;
+        let moved = self.memory.remap(m, space, &arguments)?;
+        Ok(Outcome::Value(moved.cast_signed()))
+    }
+
+    /// `MemObjectCreate`.
+    pub(crate) fn mem_object_create(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        kind: u32,
+        size: u64,
+        physical: u64,
+    ) -> Result<Outcome, Errno> {
+        if !matches!(kind, object::ANONYMOUS | object::TIME_PAGE) {
+            self.needs(t, able::PHYSICAL)?;
+        }
+        let process = self.process_of(t);
+        self.handle_room(process, SIDE_CHANNEL)?;
+        let id = self.memory.object_create(m, kind, size, physical)?;
+        // Commit: nothing below fails.
+        let handle = Handle { target: Target::Object(id), flags: 0 };
+        self.handle_add(process, SIDE_CHANNEL, handle).map(Outcome::value)
+    }
+
+    /// `MemObjectInfo`.
+    pub(crate) fn mem_object_info(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        object: u32,
+        address: u64,
+    ) -> Result<Outcome, Errno> {
+        let id = self.handle_object(self.process_of(t), object)?;
+        let info = self.memory.object_info(m, id);
+        self.store(m, Place { space: self.space(t), address }, &info)?;
+        Ok(Outcome::DONE)
+    }
+
+    /// `MemObjectRead` (to the caller) and `MemObjectWrite` (from it).
+    pub(crate) fn mem_object_move(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        from: (u32, u64),
+        own: (u64, u64),
+        direction: Direction,
+    ) -> Result<Outcome, Errno> {
+        let (object, offset) = from;
+        let (address, length) = own;
+        let id = self.handle_object(self.process_of(t), object)?;
+        let place = Place { space: self.space(t), address };
+        let moved = match direction {
+            Direction::ToClient => self.memory.copy_from_object(m, id, offset, place, length),
+            Direction::FromClient => self.memory.copy_to_object(m, id, offset, place, length),
+        }?;
+        Ok(Outcome::Value(moved.cast_signed()))
+    }
+
+    /// A handle more names an object.
+    pub(crate) fn target_share(&mut self, target: Target) {
+        match target {
+            Target::Connection(id) => self.connection_share(id),
+            Target::Object(id) => self.memory.object_share(id),
+            Target::Space(space) => self.memory.space_share(space),
+            Target::Process(id) => {
+                let references = &mut self.processes[id].references;
+                *references = references.saturating_add(1);
+            }
+            Target::None
+            | Target::Channel(_)
+            | Target::Timer(_)
+            | Target::Interrupt(_)
+            | Target::Port(_) => {}
+        }
+    }
+
+    /// A handle less names an object.
+    pub(crate) fn target_release(&mut self, m: &mut impl Machine, target: Target) {
+        match target {
+            Target::None => {}
+            Target::Connection(id) => self.connection_release(m, id),
+            Target::Channel(id) => self.channel_end(m, id),
+            Target::Object(id) => self.memory.object_release(m, id),
+            Target::Space(space) => self.memory.space_release(m, space),
+            Target::Process(id) => self.process_release(m, id),
+            Target::Timer(id) => self.timer_end(m, id),
+            Target::Interrupt(id) => self.interrupt_end(m, id),
+            Target::Port(id) => {
+                self.ports.remove(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Mutexes with priority inheritance: `SyncMutexLock`, `SyncMutexUnlock` (Linux: `FUTEX_LOCK_PI`).
+//!
+//! The word holds its owner's tid, so an uncontended lock never comes here. The kernel has an
+//! object only while somebody waits.
+
+use neutrino_abi::Errno;
+use neutrino_abi::calls::futex;
+use neutrino_abi::time::FOREVER;
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::list::{Link, List};
+use crate::machine::{Machine, Place};
+use crate::memory::FutexKey;
+use crate::slab::{Id, Slot};
+use crate::thread::{Queue, State, Thread, ThreadId, linked, precedes};
+
+/// Index of a [`Mutex`].
+pub type MutexId = Id<Mutex>;
+
+/// Lists of the contended mutexes of an owner.
+#[derive(Clone, Copy, Debug)]
+pub enum Owned {}
+
+/// A mutex that somebody waits for.
+#[derive(Clone, Debug, Hash)]
+pub struct Mutex {
+    pub(crate) key: Option<FutexKey>,
+    pub(crate) owner: ThreadId,
+    pub(crate) waiters: List<Thread, Queue>,
+    pub(crate) owned: Link<Mutex>,
+}
+
+impl Slot for Mutex {
+    const VACANT: Self =
+        Self { key: None, owner: Id::FIRST, waiters: List::EMPTY, owned: Link::NONE };
+    fn is_vacant(&self) -> bool {
+        self.key.is_none()
+    }
+}
+linked!(Mutex, Owned, owned);
+
+impl Kernel {
+    fn mutex_find(&self, owner: ThreadId, key: &FutexKey) -> Option<MutexId> {
+        let owned = self.threads[owner].mutexes;
+        owned.iter(&self.mutexes).find(|&id| self.mutexes[id].key.as_ref() == Some(key))
+    }
+
+    /// `SyncMutexLock`.
+    pub(crate) fn mutex_lock(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        address: u64,
+        flags: u32,
+        deadline: u64,
+    ) -> Result<Outcome, Errno> {
+        let key = self.futex_key(m, t, address, flags)?;
+        let place = Place { space: self.space(t), address };
+        let tid = self.threads[t].tid;
+        let word: u32 = self.load(m, place)?;
+        let owner_tid = word & futex::TID_MASK;
+        if owner_tid == tid {
+            return Err(Errno::EDEADLK);
+        }
+        if owner_tid == 0 {
+            let taken = tid | word & futex::OWNER_DIED;
+            self.memory.write(m, place, &taken.to_le_bytes())?;
+            return Ok(Outcome::DONE);
+        }
+        let owner = self.thread_by_tid(owner_tid).ok_or(Errno::ESRCH)?;
+        self.may_wait(t)?;
+        let at = self.point(m, deadline, flags & futex::REALTIME != 0);
+        if at <= m.now() {
+            return Err(Errno::ETIMEDOUT);
+        }
+        let known = self.mutex_find(owner, &key);
+        if known.is_none() && !self.mutexes.has_room(1) {
+            return Err(Errno::EAGAIN);
+        }
+        let contended = word | futex::WAITERS;
+        self.memory.write(m, place, &contended.to_le_bytes())?;
+        // Commit: nothing below fails.
+        let Some(mutex) = known.or_else(|| self.mutex_add(owner, key)) else {
+            return Err(Errno::EAGAIN);
+        };
+        self.transition(t, State::Mutex { mutex });
+        let mut waiters = self.mutexes[mutex].waiters;
+        waiters.insert_ordered(&mut self.threads, t, precedes);
+        self.mutexes[mutex].waiters = waiters;
+        self.start_waiting(m, t);
+        if at != FOREVER {
+            self.deadline_set(t, at);
+        }
+        self.refresh(m, owner);
+        Ok(Outcome::Blocked)
+    }
+
+    fn mutex_add(&mut self, owner: ThreadId, key: FutexKey) -> Option<MutexId> {
+        let new = Mutex { key: Some(key), owner, ..Mutex::VACANT };
+        let id = self.mutexes.insert(new)?;
+        let mut owned = self.threads[owner].mutexes;
+        owned.push_back(&mut self.mutexes, id);
+        self.threads[owner].mutexes = owned;
+        Some(id)
+    }
+
+    fn mutex_disown(&mut self, id: MutexId) {
+        let owner = self.mutexes[id].owner;
+        let mut owned = self.threads[owner].mutexes;
+        owned.remove(&mut self.mutexes, id);
+        self.threads[owner].mutexes = owned;
+    }
+
+    /// `SyncMutexUnlock`: hands the mutex to the most important waiter.
+    pub(crate) fn mutex_unlock(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        address: u64,
+        flags: u32,
+    ) -> Result<Outcome, Errno> {
+        let key = self.futex_key(m, t, address, flags)?;
+        let place = Place { space: self.space(t), address };
+        let word: u32 = self.load(m, place)?;
+        if word & futex::TID_MASK != self.threads[t].tid {
+            return Err(Errno::EPERM);
+        }
+        match self.mutex_find(t, &key) {
+            None => self.memory.write(m, place, &0_u32.to_le_bytes())?,
+            Some(id) => {
+                self.mutex_hand_over(m, id, place, 0)?;
+                self.refresh(m, t);
+            }
+        }
+        Ok(Outcome::DONE)
+    }
+
+    /// Gives a contended mutex to its first waiter.
+    fn mutex_hand_over(
+        &mut self,
+        m: &mut impl Machine,
+        id: MutexId,
+        place: Place,
+        died: u32,
+    ) -> Result<(), Errno> {
+        let Some(next) = self.mutexes[id].waiters.first() else { return Ok(()) };
+        let others = List::<Thread, Queue>::next(&self.threads, next).is_some();
+        let flag = if others { futex::WAITERS } else { 0 };
+        let word = self.threads[next].tid | flag | died;
+        self.memory.write(m, place, &word.to_le_bytes())?;
+        // Commit: nothing below fails.
+        self.mutex_disown(id);
+        self.mutexes[id].owner = next;
+        let mut owned = self.threads[next].mutexes;
+        owned.push_back(&mut self.mutexes, id);
+        self.threads[next].mutexes = owned;
+        // The new owner leaves the queue; the object goes if it was the last.
+        self.wake_with(m, next, Ok(0));
+        Ok(())
+    }
+
+    /// Takes a waiter off a mutex.
+    pub(crate) fn mutex_leave(&mut self, m: &mut impl Machine, t: ThreadId, id: MutexId) {
+        let mut waiters = self.mutexes[id].waiters;
+        waiters.remove(&mut self.threads, t);
+        self.mutexes[id].waiters = waiters;
+        self.transition(t, State::Running);
+        let owner = self.mutexes[id].owner;
+        if waiters.is_empty() {
+            self.mutex_disown(id);
+            self.mutexes.remove(id);
+        }
+        self.refresh(m, owner);
+    }
+
+    /// The owner ends: waiters of its mutexes get them, marked.
+    // Bound: its contended mutexes.
+    pub(crate) fn mutexes_abandon(&mut self, m: &mut impl Machine, t: ThreadId) {
+        while let Some(id) = self.threads[t].mutexes.first() {
+            let place = match self.mutexes[id].key {
+                Some(FutexKey::Private { space, address }) => Some(Place { space, address }),
+                Some(FutexKey::Shared { .. }) | None => None,
+            };
+            let handed = place
+                .is_some_and(|place| self.mutex_hand_over(m, id, place, futex::OWNER_DIED).is_ok());
+            if !handed && let Some(waiter) = self.mutexes[id].waiters.first() {
+                self.wake_with(m, waiter, Err(Errno::EOWNERDEAD));
+            }
+        }
+    }
+}

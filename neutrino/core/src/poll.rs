@@ -1,0 +1,214 @@
+//! `ConnectPoll`: one wait on many connections. Readiness is a word on each, which its server sets.
+
+use neutrino_abi::Errno;
+use neutrino_abi::handle::{PollEntry, ready};
+use neutrino_abi::time::FOREVER;
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::ipc::connection::ConnectionId;
+use crate::list::{Link, List};
+use crate::machine::{Machine, Place};
+use crate::slab::{Id, Slot};
+use crate::thread::{State, ThreadId, linked};
+use crate::wire::Wire;
+
+/// Most entries of one poll: the descriptors that a process can have.
+const ENTRIES_MAX: u32 = neutrino_abi::handle::FD_LIMIT;
+
+/// The array that a thread polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Poll {
+    entries: u64,
+    count: u32,
+}
+
+/// Lists of a thread's nodes.
+#[derive(Clone, Copy, Debug)]
+pub enum ByThread {}
+/// Lists of a connection's nodes.
+#[derive(Clone, Copy, Debug)]
+pub enum ByConnection {}
+
+/// A thread that polls a connection.
+#[derive(Clone, Debug, Hash)]
+pub struct PollNode {
+    thread: Option<ThreadId>,
+    connection: ConnectionId,
+    by_thread: Link<PollNode>,
+    by_connection: Link<PollNode>,
+}
+
+impl Slot for PollNode {
+    const VACANT: Self = Self {
+        thread: None,
+        connection: Id::FIRST,
+        by_thread: Link::NONE,
+        by_connection: Link::NONE,
+    };
+    fn is_vacant(&self) -> bool {
+        self.thread.is_none()
+    }
+}
+linked!(PollNode, ByThread, by_thread);
+linked!(PollNode, ByConnection, by_connection);
+
+/// The arguments of `ConnectPoll`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PollArgs {
+    pub(crate) entries: u64,
+    pub(crate) count: u32,
+    pub(crate) timeout: u64,
+    pub(crate) mask: u64,
+}
+
+impl Kernel {
+    /// `ConnectPoll`.
+    pub(crate) fn connect_poll(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        arguments: &PollArgs,
+    ) -> Result<Outcome, Errno> {
+        let PollArgs { entries, count, timeout, mask } = *arguments;
+        if count > ENTRIES_MAX {
+            return Err(Errno::EINVAL);
+        }
+        let new_mask: Option<u64> = match mask {
+            0 => None,
+            address => Some(self.load(m, Place { space: self.space(t), address })?),
+        };
+        let poll = Poll { entries, count };
+        let ready = self.poll_evaluate(m, t, &poll)?;
+        let old_mask = self.threads[t].mask;
+        if let Some(mask) = new_mask {
+            self.threads[t].mask = mask & !crate::signal::UNBLOCKABLE;
+        }
+        if self.deliverable(t) != 0 && ready == 0 {
+            // SignalTake restores the old mask when the handler has been chosen.
+            self.threads[t].saved_mask = new_mask.and(Some(old_mask));
+            return Err(Errno::EINTR);
+        }
+        if ready > 0 || timeout == 0 {
+            self.threads[t].mask = old_mask;
+            return Ok(Outcome::value(ready));
+        }
+        if let Err(errno) = self.poll_enter(m, t, &poll) {
+            self.threads[t].mask = old_mask;
+            return Err(errno);
+        }
+        self.threads[t].saved_mask = new_mask.and(Some(old_mask));
+        self.transition(t, State::Poll(poll));
+        self.start_waiting(m, t);
+        if timeout != FOREVER {
+            self.deadline_set(t, m.now().saturating_add(timeout));
+        }
+        Ok(Outcome::Blocked)
+    }
+
+    // Bound: one turn for each entry, 1024.
+    fn poll_each<M: Machine>(
+        &mut self,
+        m: &mut M,
+        t: ThreadId,
+        poll: &Poll,
+        mut each: impl FnMut(&mut Self, &mut M, PollEntry, Place) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let space = self.space(t);
+        for index in 0..u64::from(poll.count) {
+            let offset = index.wrapping_mul(PollEntry::SIZE as u64);
+            let place = Place { space, address: poll.entries.wrapping_add(offset) };
+            let entry: PollEntry = self.load(m, place)?;
+            each(self, m, entry, place)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is true of every entry; returns how many are.
+    fn poll_evaluate(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        poll: &Poll,
+    ) -> Result<u32, Errno> {
+        let mut count = 0_u32;
+        let process = self.process_of(t);
+        self.poll_each(m, t, poll, |kernel, m, entry, place| {
+            let bits = match u32::try_from(entry.coid) {
+                Err(_) => 0,
+                Ok(coid) => match kernel.handle_connection(process, coid) {
+                    Err(_) => ready::NVAL,
+                    Ok(id) => kernel.connections[id].ready,
+                },
+            };
+            // IN and OUT also ask for their RDNORM and WRNORM twins.
+            let asked = u32::from(entry.events.cast_unsigned());
+            let shown = bits | (bits & (ready::IN | ready::OUT)).wrapping_shl(6);
+            let told = shown & (asked | ready::ERR | ready::HUP | ready::NVAL);
+            let revents = u16::try_from(told & 0xffff).unwrap_or(0).cast_signed();
+            if revents != 0 {
+                count = count.wrapping_add(1);
+            }
+            kernel.store(m, place, &PollEntry { revents, ..entry })
+        })?;
+        Ok(count)
+    }
+
+    fn poll_enter(&mut self, m: &mut impl Machine, t: ThreadId, poll: &Poll) -> Result<(), Errno> {
+        let process = self.process_of(t);
+        let entered = self.poll_each(m, t, poll, |kernel, _, entry, _| {
+            let coid = u32::try_from(entry.coid).ok();
+            let id = coid.and_then(|coid| kernel.handle_connection(process, coid).ok());
+            id.map_or(Ok(()), |id| kernel.poll_add(t, id))
+        });
+        if entered.is_err() {
+            self.poll_leave(t);
+        }
+        entered
+    }
+
+    fn poll_add(&mut self, t: ThreadId, connection: ConnectionId) -> Result<(), Errno> {
+        let new = PollNode { thread: Some(t), connection, ..PollNode::VACANT };
+        let id = self.poll_nodes.insert(new).ok_or(Errno::EAGAIN)?;
+        let mut own = self.threads[t].polls;
+        List::<PollNode, ByThread>::push_back(&mut own, &mut self.poll_nodes, id);
+        self.threads[t].polls = own;
+        let mut pollers = self.connections[connection].pollers;
+        List::<PollNode, ByConnection>::push_back(&mut pollers, &mut self.poll_nodes, id);
+        self.connections[connection].pollers = pollers;
+        Ok(())
+    }
+
+    /// Takes a thread off every connection that it polls.
+    pub(crate) fn poll_leave(&mut self, t: ThreadId) {
+        while let Some(id) = self.threads[t].polls.first() {
+            let mut own = self.threads[t].polls;
+            List::<PollNode, ByThread>::remove(&mut own, &mut self.poll_nodes, id);
+            self.threads[t].polls = own;
+            let connection = self.poll_nodes[id].connection;
+            let mut pollers = self.connections[connection].pollers;
+            List::<PollNode, ByConnection>::remove(&mut pollers, &mut self.poll_nodes, id);
+            self.connections[connection].pollers = pollers;
+            self.poll_nodes.remove(id);
+        }
+    }
+
+    /// A connection became ready: its pollers look again.
+    // Bound: one turn for each poller; each looks at all its entries.
+    pub(crate) fn poll_wake(&mut self, m: &mut impl Machine, connection: ConnectionId) {
+        let mut at = self.connections[connection].pollers.first();
+        while let Some(node) = at {
+            at = List::<PollNode, ByConnection>::next(&self.poll_nodes, node);
+            let Some(t) = self.poll_nodes[node].thread else { continue };
+            let State::Poll(poll) = self.threads[t].state else { continue };
+            match self.poll_evaluate(m, t, &poll) {
+                Ok(0) => {}
+                result => {
+                    self.wake_with(m, t, result.map(i64::from));
+                    // Its nodes are gone, so begin again with the first that is left.
+                    at = self.connections[connection].pollers.first();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Who runs: ready queues by priority, time slices, dispatch.
+
+use crate::Kernel;
+use crate::limits;
+use crate::machine::{Machine, ThreadSlot};
+use crate::process::Life;
+use crate::thread::{Hold, Policy, State, ThreadId, slot};
+
+/// Where in its level a thread becomes ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Before the others: it was preempted.
+    Front,
+    /// Behind the others.
+    Back,
+}
+
+impl Kernel {
+    /// Whether a thread may run as far as holds and stops go.
+    fn may_run(&self, t: ThreadId) -> bool {
+        let thread = &self.threads[t];
+        thread.hold == Hold::No && self.processes[thread.process].life == Life::Alive
+    }
+
+    /// Makes a thread that waits for nothing ready (or stopped, if it is held).
+    pub(crate) fn make_ready(&mut self, m: &mut impl Machine, t: ThreadId, end: End) {
+        if !self.may_run(t) {
+            self.transition(t, State::Stopped);
+            return;
+        }
+        self.transition(t, State::Ready);
+        self.threads[t].slice_left = match end {
+            End::Front => self.threads[t].slice_left,
+            End::Back => limits::SLICE_NS,
+        };
+        self.enqueue(t, end);
+        let cpu = usize::from(self.threads[t].cpu);
+        let is_other = self.caller.is_some_and(|caller| self.threads[caller].cpu != self.threads[t].cpu);
+        if is_other {
+            m.reschedule(cpu);
+        }
+    }
+
+    pub(crate) fn enqueue(&mut self, t: ThreadId, end: End) {
+        let level = self.threads[t].effective.0;
+        let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu)) else { return };
+        if let Some(queue) = cpu.ready.get_mut(usize::from(level)) {
+            match end {
+                End::Front => queue.push_front(&mut self.threads, t),
+                End::Back => queue.push_back(&mut self.threads, t),
+            }
+        }
+        cpu.mark(level);
+    }
+
+    pub(crate) fn dequeue(&mut self, t: ThreadId) {
+        let level = self.threads[t].effective.0;
+        let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu)) else { return };
+        if let Some(queue) = cpu.ready.get_mut(usize::from(level)) {
+            queue.remove(&mut self.threads, t);
+        }
+        cpu.mark(level);
+    }
+
+    /// Bills the time since the last entry.
+    pub(crate) fn account(&mut self, m: &mut impl Machine, cpu: usize) {
+        let now = m.now();
+        let Some(cpu) = self.cpus.get_mut(cpu) else { return };
+        let spent = now.saturating_sub(cpu.since);
+        cpu.since = now;
+        match cpu.current {
+            Some(t) => {
+                let thread = &mut self.threads[t];
+                thread.cpu_time = thread.cpu_time.wrapping_add(spent);
+                thread.slice_left = thread.slice_left.saturating_sub(spent);
+            }
+            None => cpu.idle = cpu.idle.wrapping_add(spent),
+        }
+    }
+
+    /// Takes the current thread off its CPU (it blocks, stops or ends); its state is the caller's to
+    /// set.
+    pub(crate) fn take_off(&mut self, t: ThreadId) {
+        if let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu))
+            && cpu.current == Some(t)
+        {
+            cpu.current = None;
+        }
+    }
+
+    /// The caller gives way to others of its priority.
+    pub(crate) fn sched_yield(&mut self, t: ThreadId) {
+        self.take_off(t);
+        self.threads[t].slice_left = limits::SLICE_NS;
+        self.transition(t, State::Ready);
+        self.enqueue(t, End::Back);
+    }
+
+    /// Chooses who runs on a CPU and makes them current.
+    // Bound: one more turn for each thread that a pending signal stops or ends.
+    pub(crate) fn choose(&mut self, m: &mut impl Machine, cpu: usize) -> Option<ThreadSlot> {
+        loop {
+            self.rotate(m, cpu);
+            self.dispatch(cpu);
+            let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current) else {
+                self.arm(m, cpu, u64::MAX);
+                return None;
+            };
+            self.prepare(m, current);
+            if self.cpus.get(cpu).and_then(|cpu| cpu.current) == Some(current) {
+                self.arm_slice(m, cpu, current);
+                return Some(slot(current));
+            }
+        }
+    }
+
+    /// Puts a thread whose slice is over behind its equals.
+    fn rotate(&mut self, _m: &mut impl Machine, cpu: usize) {
+        let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current) else { return };
+        let thread = &self.threads[current];
+        if thread.slice_left > 0 || thread.policy == Policy::Fifo {
+            return;
+        }
+        if self.has_equal(cpu, current) {
+            self.sched_yield(current);
+        } else {
+            self.threads[current].slice_left = limits::SLICE_NS;
+        }
+    }
+
+    fn has_equal(&self, cpu: usize, t: ThreadId) -> bool {
+        let level = usize::from(self.threads[t].effective.0);
+        self.cpus.get(cpu).and_then(|cpu| cpu.ready.get(level)).is_some_and(|queue| !queue.is_empty())
+    }
+
+    /// Switches to the most important ready thread, if it outranks the current one.
+    fn dispatch(&mut self, cpu: usize) {
+        let Some(own) = self.cpus.get(cpu) else { return };
+        let (current, highest) = (own.current, own.highest());
+        let Some(level) = highest else { return };
+        if let Some(current) = current {
+            if self.threads[current].effective.0 >= level {
+                return;
+            }
+            self.take_off(current);
+            self.transition(current, State::Ready);
+            self.enqueue(current, End::Front);
+        }
+        let queue = self.cpus.get(cpu).and_then(|cpu| cpu.ready.get(usize::from(level)));
+        let Some(next) = queue.and_then(|queue| queue.first()) else { return };
+        self.dequeue(next);
+        self.transition(next, State::Running);
+        self.counters.switches = self.counters.switches.wrapping_add(1);
+        if let Some(cpu) = self.cpus.get_mut(cpu) {
+            cpu.current = Some(next);
+        }
+    }
+
+    fn arm_slice(&mut self, m: &mut impl Machine, cpu: usize, current: ThreadId) {
+        let thread = &self.threads[current];
+        let ends = if thread.policy != Policy::Fifo && self.has_equal(cpu, current) {
+            m.now().saturating_add(thread.slice_left)
+        } else {
+            u64::MAX
+        };
+        self.arm(m, cpu, ends);
+    }
+
+    fn arm(&self, m: &mut impl Machine, _cpu: usize, slice_end: u64) {
+        m.arm_timer(slice_end.min(self.deadlines.first()));
+    }
+}

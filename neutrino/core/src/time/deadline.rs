@@ -1,0 +1,172 @@
+//! All deadlines in one heap: a thread's time-out and a timer's expiry have one place each, so that
+//! no deadline ever lacks room.
+
+use crate::Kernel;
+use crate::limits::{THREADS, TIMERS};
+use crate::slab::Id;
+use crate::thread::ThreadId;
+use crate::time::timer::TimerId;
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// A waiting thread's.
+    Thread(ThreadId),
+    /// A timer's.
+    Timer(TimerId),
+}
+
+/// A deadline of a thread or a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Deadline {
+    /// When, on the monotonic clock.
+    pub(crate) at: u64,
+}
+
+/// Where in the heap a deadline is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position(u16);
+
+impl Position {
+    /// Nowhere.
+    pub(crate) const NONE: Self = Self(u16::MAX);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Node {
+    at: u64,
+    who: Who,
+}
+
+const ROOM: usize = THREADS + TIMERS;
+
+/// The heap.
+#[derive(Clone, Debug, Hash)]
+pub struct Deadlines {
+    nodes: [Node; ROOM],
+    length: usize,
+}
+
+impl Deadlines {
+    pub(crate) const fn new() -> Self {
+        Self { nodes: [Node { at: 0, who: Who::Thread(Id::FIRST) }; ROOM], length: 0 }
+    }
+
+    fn node(&self, index: usize) -> Option<Node> {
+        if index < self.length { self.nodes.get(index).copied() } else { None }
+    }
+
+    /// The earliest deadline; never: `u64::MAX`.
+    pub(crate) fn first(&self) -> u64 {
+        self.node(0).map_or(u64::MAX, |node| node.at)
+    }
+
+    /// Whose deadline has come, the earliest first.
+    pub(crate) fn due(&self, now: u64) -> Option<Who> {
+        self.node(0).filter(|node| node.at <= now).map(|node| node.who)
+    }
+}
+
+impl Kernel {
+    fn heap_put(&mut self, index: usize, node: Node) {
+        if let Some(place) = self.deadlines.nodes.get_mut(index) {
+            *place = node;
+        }
+        let position = Position(u16::try_from(index).unwrap_or(u16::MAX));
+        match node.who {
+            Who::Thread(t) => self.threads[t].position = position,
+            Who::Timer(timer) => self.timers[timer].position = position,
+        }
+    }
+
+    fn heap_position(&self, who: Who) -> usize {
+        let Position(index) = match who {
+            Who::Thread(t) => self.threads[t].position,
+            Who::Timer(timer) => self.timers[timer].position,
+        };
+        usize::from(index)
+    }
+
+    // Bound: the height of the heap, 11.
+    fn heap_up(&mut self, start: usize, node: Node) {
+        let mut index = start;
+        while index > 0 {
+            let above = index.wrapping_sub(1) / 2;
+            let Some(parent) = self.deadlines.node(above).filter(|parent| parent.at > node.at) else {
+                break;
+            };
+            self.heap_put(index, parent);
+            index = above;
+        }
+        self.heap_put(index, node);
+    }
+
+    // Bound: the height of the heap, 11.
+    fn heap_down(&mut self, start: usize, node: Node) {
+        let mut index = start;
+        loop {
+            let left = index.wrapping_mul(2).wrapping_add(1);
+            let right = left.wrapping_add(1);
+            let (Some(first), second) = (self.deadlines.node(left), self.deadlines.node(right)) else {
+                break;
+            };
+            let (below, child) = match second {
+                Some(second) if second.at < first.at => (right, second),
+                Some(_) | None => (left, first),
+            };
+            if child.at >= node.at {
+                break;
+            }
+            self.heap_put(index, child);
+            index = below;
+        }
+        self.heap_put(index, node);
+    }
+
+    /// Adds or moves a deadline.
+    pub(crate) fn heap_set(&mut self, who: Who, at: u64) {
+        self.heap_remove(who);
+        let index = self.deadlines.length;
+        if index >= ROOM {
+            debug_assert!(false, "a deadline without a place");
+            return;
+        }
+        self.deadlines.length = index.wrapping_add(1);
+        self.heap_up(index, Node { at, who });
+    }
+
+    /// Takes a deadline out, if it is in.
+    pub(crate) fn heap_remove(&mut self, who: Who) {
+        let index = self.heap_position(who);
+        if self.deadlines.node(index).is_none_or(|node| node.who != who) {
+            return;
+        }
+        match who {
+            Who::Thread(t) => self.threads[t].position = Position::NONE,
+            Who::Timer(timer) => self.timers[timer].position = Position::NONE,
+        }
+        let last = self.deadlines.length.wrapping_sub(1);
+        let moved = self.deadlines.node(last);
+        self.deadlines.length = last;
+        if let Some(node) = moved
+            && index != last
+        {
+            self.heap_down(index, node);
+            let index = self.heap_position(node.who);
+            self.heap_up(index, node);
+        }
+    }
+
+    /// A waiting thread goes on at this time at the latest.
+    pub(crate) fn deadline_set(&mut self, t: ThreadId, at: u64) {
+        self.threads[t].deadline = Some(Deadline { at });
+        self.heap_set(Who::Thread(t), at);
+    }
+
+    /// It has no deadline any more.
+    pub(crate) fn deadline_clear(&mut self, t: ThreadId) {
+        if self.threads[t].deadline.take().is_some() {
+            self.heap_remove(Who::Thread(t));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Timers.
+
+use neutrino_abi::Errno;
+use neutrino_abi::event::Event;
+use neutrino_abi::handle::SIDE_CHANNEL;
+use neutrino_abi::time::{Itimer, TIMER_ABSTIME, TimerInfo, clock};
+
+use crate::Kernel;
+use crate::call::Outcome;
+use crate::handles::{Handle, Target};
+use crate::ipc::event::Action;
+use crate::ipc::pulse::{Owner, PulseId};
+use crate::machine::{Machine, Place};
+use crate::process::ProcessId;
+use crate::slab::{Id, Slot};
+use crate::thread::ThreadId;
+use crate::time::deadline::{Position, Who};
+
+/// Index of a [`Timer`].
+pub type TimerId = Id<Timer>;
+
+/// A timer.
+#[derive(Clone, Debug, Hash)]
+pub struct Timer {
+    process: Option<ProcessId>,
+    clock: u32,
+    action: Action,
+    /// Next expiry on the monotonic clock; none: disarmed.
+    next: Option<u64>,
+    interval: u64,
+    overruns: u32,
+    pub(crate) position: Position,
+    pub(crate) pulse: Option<PulseId>,
+}
+
+impl Slot for Timer {
+    const VACANT: Self = Self {
+        process: None,
+        clock: 0,
+        action: Action::None,
+        next: None,
+        interval: 0,
+        overruns: 0,
+        position: Position::NONE,
+        pulse: None,
+    };
+    fn is_vacant(&self) -> bool {
+        self.process.is_none()
+    }
+}
+
+impl Kernel {
+    /// `TimerCreate`.
+    pub(crate) fn timer_create(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        clock: u32,
+        address: u64,
+    ) -> Result<Outcome, Errno> {
+        if !matches!(clock, clock::REALTIME | clock::MONOTONIC) {
+            return Err(Errno::EINVAL);
+        }
+        let event: Event = self.load(m, Place { space: self.space(t), address })?;
+        let process = self.process_of(t);
+        self.handle_room(process, SIDE_CHANNEL)?;
+        if !self.timers.has_room(1) {
+            return Err(Errno::EAGAIN);
+        }
+        let action = self.event_decode(t, &event)?;
+        // Commit: nothing below fails.
+        let new = Timer { process: Some(process), clock, action, ..Timer::VACANT };
+        let id = self.timers.insert(new).ok_or(Errno::EAGAIN)?;
+        let handle = Handle { target: Target::Timer(id), flags: 0 };
+        self.handle_add(process, SIDE_CHANNEL, handle).map(Outcome::value)
+    }
+
+    /// `TimerSettime`.
+    pub(crate) fn timer_settime(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        timer: u32,
+        flags: u32,
+        addresses: (u64, u64),
+    ) -> Result<Outcome, Errno> {
+        let (new, old) = addresses;
+        let id = self.handle_timer(self.process_of(t), timer)?;
+        let space = self.space(t);
+        let setting: Itimer = self.load(m, Place { space, address: new })?;
+        let before = self.timer_setting(m, id);
+        self.store_optional(m, Place { space, address: old }, &before)?;
+        // Commit: nothing below fails.
+        let is_realtime = self.timers[id].clock == clock::REALTIME;
+        let next = match (setting.nsec, flags & TIMER_ABSTIME != 0) {
+            (0, _) => None,
+            (at, true) => Some(self.point(m, at, is_realtime)),
+            (distance, false) => Some(m.now().saturating_add(distance)),
+        };
+        self.heap_remove(Who::Timer(id));
+        let own = &mut self.timers[id];
+        (own.next, own.interval, own.overruns) = (next, setting.interval_nsec, 0);
+        if let Some(at) = next {
+            self.heap_set(Who::Timer(id), at);
+        }
+        Ok(Outcome::DONE)
+    }
+
+    fn timer_setting(&self, m: &impl Machine, id: TimerId) -> Itimer {
+        let timer = &self.timers[id];
+        let nsec = timer.next.map_or(0, |at| at.saturating_sub(m.now()).max(1));
+        Itimer { nsec, interval_nsec: timer.interval }
+    }
+
+    /// `TimerInfo`.
+    pub(crate) fn timer_info(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        timer: u32,
+        address: u64,
+    ) -> Result<Outcome, Errno> {
+        let id = self.handle_timer(self.process_of(t), timer)?;
+        let Timer { clock, overruns, .. } = self.timers[id];
+        let info = TimerInfo { remaining: self.timer_setting(m, id), overruns, clock };
+        self.store(m, Place { space: self.space(t), address }, &info)?;
+        Ok(Outcome::DONE)
+    }
+
+    /// A timer's time has come; missed intervals count as overruns.
+    pub(crate) fn timer_expire(&mut self, m: &mut impl Machine, id: TimerId) {
+        self.heap_remove(Who::Timer(id));
+        let now = m.now();
+        let timer = &mut self.timers[id];
+        let (Some(process), Some(at)) = (timer.process, timer.next) else { return };
+        let action = timer.action;
+        timer.next = None;
+        if timer.interval > 0 {
+            let missed = now.saturating_sub(at).checked_div(timer.interval).unwrap_or(0);
+            timer.overruns = u32::try_from(missed).unwrap_or(u32::MAX);
+            let steps = missed.saturating_add(1).saturating_mul(timer.interval);
+            let next = at.saturating_add(steps);
+            timer.next = Some(next);
+            self.heap_set(Who::Timer(id), next);
+        }
+        self.event_fire(m, process, &action, Owner::Timer(id));
+    }
+
+    /// A timer's handle is gone.
+    pub(crate) fn timer_end(&mut self, m: &mut impl Machine, id: TimerId) {
+        self.heap_remove(Who::Timer(id));
+        if let Some(pulse) = self.timers[id].pulse {
+            self.orphan(pulse);
+        }
+        let Timer { action, .. } = self.timers.remove(id);
+        self.event_release(m, &action);
+    }
+}

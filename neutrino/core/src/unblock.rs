@@ -1,0 +1,159 @@
+//! Every way a wait begins and ends.
+
+use neutrino_abi::message::chf;
+use neutrino_abi::time::FOREVER;
+use neutrino_abi::{Errno, pulse};
+
+use crate::Kernel;
+use crate::ipc::pulse::{NewPulse, Owner};
+use crate::machine::{Machine, Place};
+use crate::sched::End;
+use crate::thread::{Asked, State, ThreadId, Takes, slot};
+
+impl Kernel {
+    /// Whether a call may block the caller.
+    ///
+    /// # Errors
+    /// EINTR: a signal is deliverable.
+    pub(crate) fn may_wait(&self, t: ThreadId) -> Result<(), Errno> {
+        if self.deliverable(t) != 0 { Err(Errno::EINTR) } else { Ok(()) }
+    }
+
+    /// Takes a caller that has entered a waiting state off its CPU, and starts its time-out.
+    pub(crate) fn start_waiting(&mut self, m: &mut impl Machine, t: ThreadId) {
+        self.take_off(t);
+        self.watch(m, t);
+    }
+
+    /// Starts the time-out that `TimerTimeout` set, if it covers the state that the thread is in.
+    pub(crate) fn watch(&mut self, _m: &mut impl Machine, t: ThreadId) {
+        let Some(timeout) = self.threads[t].timeout else { return };
+        let bit = 1_u32.wrapping_shl(self.threads[t].state.number());
+        if timeout.states & bit != 0 && timeout.at != FOREVER {
+            self.deadline_set(t, timeout.at);
+        }
+    }
+
+    /// Takes a waiting thread off whatever it waits on; its state is the caller's to set.
+    pub(crate) fn unlink(&mut self, m: &mut impl Machine, t: ThreadId) {
+        self.deadline_clear(t);
+        self.threads[t].timeout = None;
+        match self.threads[t].state {
+            State::Vacant | State::Running | State::Stopped | State::SigSuspend => {}
+            State::SigWaitinfo { .. } | State::Nanosleep { .. } | State::Interrupt => {}
+            State::Ready => self.dequeue(t),
+            State::Send { channel, sending } => {
+                let mut queue = self.channels[channel].senders;
+                queue.remove(&mut self.threads, t);
+                self.channels[channel].senders = queue;
+                self.transition(t, State::Running);
+                self.boost_servers(m, channel);
+                self.connection_release(m, sending.connection);
+            }
+            State::Receive { channel, takes, .. } => {
+                let all = takes == Takes::All;
+                let own = &mut self.channels[channel];
+                let queue = if all { &mut own.receivers } else { &mut own.pulse_receivers };
+                queue.remove(&mut self.threads, t);
+            }
+            State::Reply { channel, sending, .. } => self.unlink_reply(m, t, channel, &sending),
+            State::Mutex { mutex } => self.mutex_leave(m, t, mutex),
+            State::Futex { key, .. } => self.futex_leave(t, &key),
+            State::Poll(_) => self.poll_leave(t),
+        }
+    }
+
+    fn unlink_reply(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        channel: crate::ipc::channel::ChannelId,
+        sending: &crate::thread::Sending,
+    ) {
+        let mut clients = self.channels[channel].clients;
+        clients.remove(&mut self.threads, t);
+        self.channels[channel].clients = clients;
+        if let Some(server) = self.threads[t].served_by.take() {
+            // It keeps the priority that it has until it receives again.
+            self.threads[server].serving = None;
+            self.threads[server].inherited = Some(self.threads[t].effective);
+        }
+        if let Some(pulse) = self.threads[t].unblock_pulse {
+            self.pulse_take(channel, pulse);
+        }
+        self.transition(t, State::Running);
+        self.connection_release(m, sending.connection);
+    }
+
+    /// Ends a wait with a result.
+    pub(crate) fn wake_with(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        result: Result<i64, Errno>,
+    ) {
+        let was_poll = matches!(self.threads[t].state, State::Poll(_));
+        self.unlink(m, t);
+        if was_poll
+            && result.is_ok()
+            && let Some(mask) = self.threads[t].saved_mask.take()
+        {
+            self.threads[t].mask = mask;
+        }
+        m.set_result(slot(t), result.unwrap_or_else(Errno::to_result));
+        self.make_ready(m, t, End::Back);
+    }
+
+    /// A deliverable signal or a time-out wants a waiting thread to go on.
+    pub(crate) fn interrupt(&mut self, m: &mut impl Machine, t: ThreadId, why: Errno) {
+        match self.threads[t].state {
+            State::Vacant | State::Ready | State::Running | State::Stopped => {}
+            State::Reply { channel, asked, .. } if self.channels[channel].has(chf::UNBLOCK) => {
+                if asked == Asked::No {
+                    self.ask_to_leave(m, t, channel);
+                }
+            }
+            State::Nanosleep { remaining } => {
+                if why == Errno::EINTR && remaining != 0 {
+                    let left = self.time_left(m, t);
+                    let place = Place { space: self.space(t), address: remaining };
+                    // A bad address is the sleeper's own loss: the sleep ends anyway.
+                    let _bad_address = self.store(m, place, &left);
+                }
+                let result = if why == Errno::ETIMEDOUT { Ok(0) } else { Err(why) };
+                self.wake_with(m, t, result);
+            }
+            State::Poll(_) if why == Errno::ETIMEDOUT => self.wake_with(m, t, Ok(0)),
+            State::SigWaitinfo { .. } if why == Errno::ETIMEDOUT => {
+                self.wake_with(m, t, Err(Errno::EAGAIN));
+            }
+            State::Send { .. }
+            | State::Receive { .. }
+            | State::Reply { .. }
+            | State::SigSuspend
+            | State::SigWaitinfo { .. }
+            | State::Mutex { .. }
+            | State::Futex { .. }
+            | State::Interrupt
+            | State::Poll(_) => self.wake_with(m, t, Err(why)),
+        }
+    }
+
+    /// Tells a server, once for each message, that its client wants to leave.
+    pub(crate) fn ask_to_leave(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        channel: crate::ipc::channel::ChannelId,
+    ) {
+        let State::Reply { asked, sequence, sending, .. } = &mut self.threads[t].state else {
+            return;
+        };
+        *asked = Asked::Yes;
+        let (sequence, scoid) = (*sequence, u32::from(sending.connection.index()));
+        let value = crate::ipc::deliver::rcvid(t, sequence);
+        let priority = self.threads[t].effective;
+        let pulse = NewPulse { code: pulse::UNBLOCK, value, priority, scoid };
+        self.pulse_send(m, channel, pulse, Owner::Unblock(t));
+    }
+}
