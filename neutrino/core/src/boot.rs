@@ -69,12 +69,12 @@ impl Kernel {
     pub fn boot_map(
         &mut self,
         m: &mut impl Machine,
-        space: SpaceSlot,
-        address: u64,
+        at: Place,
         length: u64,
         protection: u32,
         bytes: &[u8],
     ) -> Result<(), Errno> {
+        let Place { space, address } = at;
         let offset = address % neutrino_abi::memory::PAGE_SIZE;
         let arguments = MapArgs {
             address: address.wrapping_sub(offset),
@@ -84,7 +84,7 @@ impl Kernel {
             ..MapArgs::default()
         };
         self.memory.map(m, space, &arguments, None)?;
-        self.memory.write_forced(m, Place { space, address }, bytes)
+        self.memory.write_forced(m, at, bytes)
     }
 
     /// Lets the first process go.

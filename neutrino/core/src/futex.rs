@@ -22,6 +22,16 @@ fn bucket(key: &FutexKey) -> usize {
     usize::try_from(mixed.wrapping_shr(56)).unwrap_or(0) % FUTEX_BUCKETS
 }
 
+/// What a waiter asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) address: u64,
+    pub(crate) expected: u32,
+    pub(crate) flags: u32,
+    pub(crate) deadline: u64,
+    pub(crate) bitset: u32,
+}
+
 /// What a waker asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Requeue {
@@ -58,12 +68,9 @@ impl Kernel {
         &mut self,
         m: &mut impl Machine,
         t: ThreadId,
-        wanted: (u64, u32),
-        flags: u32,
-        deadline: u64,
-        bitset: u32,
+        wanted: &Wait,
     ) -> Result<Outcome, Errno> {
-        let (address, expected) = wanted;
+        let Wait { address, expected, flags, deadline, bitset } = *wanted;
         if bitset == 0 {
             return Err(Errno::EINVAL);
         }

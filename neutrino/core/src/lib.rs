@@ -21,7 +21,7 @@
 mod boot;
 mod call;
 mod check;
-mod cpu;
+pub mod cpu;
 mod futex;
 pub mod handles;
 mod info;

@@ -12,7 +12,7 @@ use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::ConnectionId;
 use crate::ipc::pulse::PulseId;
 use crate::ipc::transfer::Buffer;
-use crate::list::{Link, Linked, List};
+use crate::list::{Link, List};
 use crate::machine::{SpaceSlot, ThreadSlot};
 use crate::memory::FutexKey;
 use crate::mutex::{Mutex, MutexId};

@@ -221,10 +221,12 @@ impl Kernel {
 
     fn thread_hold(&mut self, t: ThreadId) {
         self.threads[t].hold = Hold::Held;
-        match self.threads[t].state {
-            State::Ready => self.dequeue(t),
-            State::Running => self.take_off(t),
-            _ => return,
+        if self.threads[t].state == State::Ready {
+            self.dequeue(t);
+        } else if self.threads[t].state == State::Running {
+            self.take_off(t);
+        } else {
+            return;
         }
         self.transition(t, State::Stopped);
     }

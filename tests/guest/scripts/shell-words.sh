@@ -35,7 +35,7 @@ is "length" ${#v} 12
 is "suffix" "${v%.*} ${v%%.*}" "value.tar value"
 is "prefix" "${v#*.} ${v##*.}" "tar.gz gz"
 (: "${none:?message}") 2>/dev/null
-is "unset is an error on request" $? 2
+is "unset is an error on request" $(($? != 0)) 1
 is "arithmetic" "$((1 + 2 * 3)) $((7 / 2)) $((7 % 3)) $((1 << 10)) $((0x1f)) $((5 > 3 ? 10 : 20))" "7 3 1 1024 31 10"
 is "positional" "$(set -- a 'b c' d; echo $# "$2" "$*"; shift; echo "$1")" "3 b c a b c d
 b c"

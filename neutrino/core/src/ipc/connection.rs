@@ -260,10 +260,8 @@ impl Kernel {
 
     /// The `COF_*` flags of a handle, with the one that the kernel finds out.
     pub(crate) fn visible_flags(&self, handle: Handle) -> u32 {
-        let dead = match handle.target {
-            Target::Connection(id) if self.connections[id].channel.is_none() => COF_DEAD,
-            _ => 0,
-        };
+        let Target::Connection(id) = handle.target else { return u32::from(handle.flags) };
+        let dead = if self.connections[id].channel.is_none() { COF_DEAD } else { 0 };
         u32::from(handle.flags) | dead
     }
 

@@ -7,12 +7,13 @@ use crate::ipc::channel::ChannelId;
 use crate::ipc::pulse::NewPulse;
 use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
-use crate::thread::{Asked, Sending, State, Takes, ThreadId};
+use crate::thread::{Asked, Sending, State, ThreadId};
 use crate::wire::Wire;
 
 /// Where a receiver wants its message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Into {
+    pub(crate) receiver: ThreadId,
     pub(crate) buffer: Buffer,
     pub(crate) info: u64,
 }
@@ -80,7 +81,7 @@ impl Kernel {
         self.refresh(m, receiver);
     }
 
-    /// Moves the message of `client` (which is on no queue) to `receiver`; on success the client
+    /// Moves the message of `client` (which is on no queue) to a receiver; on success the client
     /// waits for the reply and the rcvid comes back.
     ///
     /// # Errors
@@ -90,10 +91,10 @@ impl Kernel {
         m: &mut impl Machine,
         client: ThreadId,
         sending: &Sending,
-        receiver: ThreadId,
         channel: ChannelId,
         into: &Into,
     ) -> Result<u64, Side> {
+        let receiver = into.receiver;
         let from = Span { space: self.space(client), buffer: sending.message, offset: 0 };
         let to = Span { space: self.space(receiver), buffer: into.buffer, offset: 0 };
         let moved = self.transfer(m, &from, &to)?;
@@ -151,11 +152,6 @@ impl Kernel {
             offered_count: sending.extra.offered_count,
             accepted_count: sending.extra.accepted_count,
         }
-    }
-
-    /// Whether a waiting receiver takes messages.
-    pub(crate) fn takes_messages(&self, t: ThreadId) -> bool {
-        matches!(self.threads[t].state, State::Receive { takes: Takes::All, .. })
     }
 }
 

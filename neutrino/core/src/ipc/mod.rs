@@ -4,13 +4,13 @@
 //! a channel form one order: by priority, then by arrival. I5: nobody queues on a channel where
 //! somebody waits who would take it.
 
-pub(crate) mod channel;
-pub(crate) mod connection;
-pub(crate) mod deliver;
-pub(crate) mod event;
-pub(crate) mod pass;
-pub(crate) mod pulse;
-pub(crate) mod receive;
-pub(crate) mod reply;
-pub(crate) mod send;
-pub(crate) mod transfer;
+pub mod channel;
+pub mod connection;
+pub mod deliver;
+pub mod event;
+pub mod pass;
+pub mod pulse;
+pub mod receive;
+pub mod reply;
+pub mod send;
+pub mod transfer;

@@ -31,7 +31,7 @@ impl Kernel {
         let channel = self.handle_channel(self.process_of(t), from.chid)?;
         let place = Place { space: self.space(t), address: from.message };
         let buffer = self.buffer(m, place, from.parts)?;
-        let into = Into { buffer, info: from.info };
+        let into = Into { receiver: t, buffer, info: from.info };
         // A thread that receives has done with what it received before.
         self.stop_serving(t);
         self.threads[t].inherited = None;
@@ -105,7 +105,7 @@ impl Kernel {
         let mut queue = self.channels[channel].senders;
         queue.remove(&mut self.threads, client);
         self.channels[channel].senders = queue;
-        match self.hand_message(m, client, &sending, t, channel, into) {
+        match self.hand_message(m, client, &sending, channel, into) {
             Ok(rcvid) => Ok(Some(rcvid)),
             Err(side) => {
                 let mut queue = self.channels[channel].senders;

@@ -36,14 +36,14 @@ impl Kernel {
         rcvid: u64,
     ) -> Result<(ThreadId, Sending), Errno> {
         let client = self.threads.lookup(rcvid & 0xffff).ok_or(Errno::ESRCH)?;
-        match self.threads[client].state {
-            State::Reply { channel, sending, sequence, .. }
-                if sequence == rcvid.wrapping_shr(16)
-                    && self.channels[channel].process == self.process_of(t) =>
-            {
-                Ok((client, sending))
-            }
-            _ => Err(Errno::ESRCH),
+        let State::Reply { channel, sending, sequence, .. } = self.threads[client].state else {
+            return Err(Errno::ESRCH);
+        };
+        let is_own = self.channels[channel].process == self.process_of(t);
+        if sequence == rcvid.wrapping_shr(16) && is_own {
+            Ok((client, sending))
+        } else {
+            Err(Errno::ESRCH)
         }
     }
 
@@ -187,10 +187,8 @@ impl Kernel {
 
     /// The state of a waiting client, to change.
     pub(crate) fn sending_mut(&mut self, client: ThreadId) -> Option<&mut Sending> {
-        match &mut self.threads[client].state {
-            State::Reply { sending, .. } => Some(sending),
-            _ => None,
-        }
+        let State::Reply { sending, .. } = &mut self.threads[client].state else { return None };
+        Some(sending)
     }
 }
 

@@ -50,8 +50,8 @@ impl Kernel {
         // Bound: one turn for each receiver whose buffer is bad.
         while let Some(receiver) = self.channels[channel].receivers.first() {
             let State::Receive { buffer, info, .. } = self.threads[receiver].state else { break };
-            let into = Into { buffer, info };
-            match self.hand_message(m, t, &sending, receiver, channel, &into) {
+            let into = Into { receiver, buffer, info };
+            match self.hand_message(m, t, &sending, channel, &into) {
                 Ok(rcvid) => {
                     self.connection_share(connection);
                     self.start_waiting(m, t);

@@ -1,0 +1,82 @@
+//! The local APIC of the CPU that runs, and its one-shot timer.
+
+use x2apic::lapic::{LocalApic, LocalApicBuilder, TimerDivide, TimerMode, xapic_base};
+use x86_64::registers::model_specific::Msr;
+
+use super::{ERROR_VECTOR, RESCHEDULE_VECTOR, SPURIOUS_VECTOR, TIMER_VECTOR};
+use crate::cpu::features::Features;
+use crate::mmu::kernel_map::KernelMap;
+
+const TSC_DEADLINE: u32 = 0x6e0;
+
+/// The local APIC.
+#[derive(Debug)]
+pub(crate) struct Local(LocalApic);
+
+// SAFETY: only CPU 0 runs, so the registers reached are always its own.
+unsafe impl Send for Local {}
+
+impl Local {
+    /// Switches the APIC on, its timer in one-shot mode and stopped.
+    ///
+    /// # Safety
+    /// - Called once, with interrupts off and traps installed.
+    pub(crate) unsafe fn enable(map: &KernelMap) -> Self {
+        // SAFETY: reads an MSR that every 64-bit CPU has.
+        let registers = map.map_device(unsafe { xapic_base() });
+        let built = LocalApicBuilder::new()
+            .timer_vector(TIMER_VECTOR.into())
+            .error_vector(ERROR_VECTOR.into())
+            .spurious_vector(SPURIOUS_VECTOR.into())
+            .timer_mode(TimerMode::OneShot)
+            .timer_divide(TimerDivide::Div1)
+            .timer_initial(0)
+            .set_xapic_base(registers)
+            .build();
+        #[expect(clippy::expect_used, reason = "boot cannot go on")]
+        let mut apic = built.expect("this CPU has no local APIC");
+        // SAFETY: its registers are mapped uncached; all its vectors have stubs.
+        unsafe { apic.enable() };
+        Self(apic)
+    }
+
+    /// Acknowledges the interrupt in service.
+    pub(crate) fn acknowledge(&mut self) {
+        // SAFETY: an interrupt of this CPU is in service, or the write has no effect.
+        unsafe { self.0.end_of_interrupt() };
+    }
+
+    /// Starts the timer; 0 stops it.
+    pub(crate) fn count_down(&mut self, ticks: u32) {
+        // SAFETY: the timer's vector has a stub.
+        unsafe { self.0.set_timer_initial(ticks) };
+    }
+
+    /// Ticks that are left.
+    pub(crate) fn ticks_left(&self) -> u32 {
+        // SAFETY: reads a register.
+        unsafe { self.0.timer_current() }
+    }
+
+    /// Lets the timer compare with the TSC.
+    pub(crate) fn use_deadlines(&mut self, features: &Features) -> bool {
+        if features.tsc_deadline {
+            // SAFETY: the CPU has this mode.
+            unsafe { self.0.set_timer_mode(TimerMode::TscDeadline) };
+        }
+        features.tsc_deadline
+    }
+
+    /// Sets the TSC value to interrupt at; 0 for never.
+    pub(crate) fn set_deadline(&mut self, tsc: u64) {
+        let mut deadline = Msr::new(TSC_DEADLINE);
+        // SAFETY: called after `use_deadlines` said that the CPU has the MSR.
+        unsafe { deadline.write(tsc) };
+    }
+
+    /// Asks another CPU to enter the kernel.
+    pub(crate) fn reschedule(&mut self, cpu: u32) {
+        // SAFETY: the vector has a stub.
+        unsafe { self.0.send_ipi(RESCHEDULE_VECTOR, cpu) };
+    }
+}

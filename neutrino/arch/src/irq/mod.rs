@@ -1,0 +1,61 @@
+//! Interrupt controllers, and what each vector means.
+
+#[cfg(not(test))]
+pub(crate) mod ioapic;
+pub(crate) mod lines;
+#[cfg(not(test))]
+pub(crate) mod local;
+
+/// The legacy controllers' vectors: masked, so only spurious ones come.
+pub(crate) const PIC_VECTOR: u8 = 0x20;
+/// Vector of line 0.
+pub(crate) const FIRST_LINE_VECTOR: u8 = 0x30;
+/// Vectors for lines.
+pub(crate) const LINE_VECTORS: usize = 128;
+/// The local timer.
+pub(crate) const TIMER_VECTOR: u8 = 0xf0;
+/// Another CPU's request.
+pub(crate) const RESCHEDULE_VECTOR: u8 = 0xf1;
+/// Errors of the local APIC.
+pub(crate) const ERROR_VECTOR: u8 = 0xfe;
+/// An interrupt that went away.
+pub(crate) const SPURIOUS_VECTOR: u8 = 0xff;
+
+/// What a vector from 32 on means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An interrupt line.
+    Line(u32),
+    /// The local timer.
+    Timer,
+    /// Another CPU.
+    Reschedule,
+    /// Nothing; not to be acknowledged.
+    Spurious,
+}
+
+impl Source {
+    /// Reads a vector.
+    pub(crate) fn of(vector: u8) -> Self {
+        let last = FIRST_LINE_VECTOR + (LINE_VECTORS as u8 - 1);
+        match vector {
+            TIMER_VECTOR => Self::Timer,
+            RESCHEDULE_VECTOR => Self::Reschedule,
+            FIRST_LINE_VECTOR..=0xaf if vector <= last => {
+                Self::Line((vector - FIRST_LINE_VECTOR).into())
+            }
+            _ => Self::Spurious,
+        }
+    }
+}
+
+/// Moves the legacy interrupt controllers out of the exceptions' way and masks them.
+#[cfg(not(test))]
+pub(crate) fn disable_legacy() {
+    // SAFETY: the vectors are interrupts' with stubs.
+    let mut controllers = unsafe { pic8259::ChainedPics::new(PIC_VECTOR, PIC_VECTOR + 8) };
+    // SAFETY: nobody else uses the controllers.
+    unsafe { controllers.initialize() };
+    // SAFETY: every device interrupt comes through the I/O APIC.
+    unsafe { controllers.disable() };
+}

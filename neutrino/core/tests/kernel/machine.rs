@@ -1,0 +1,190 @@
+//! The byte-vector machine with registers, a clock and devices that record what is asked of them.
+
+use std::collections::BTreeMap;
+
+use neutrino_abi::info::Framebuffer;
+use neutrino_abi::signal::Registers;
+use neutrino_abi::time::TimePage;
+use neutrino_core::machine::{
+    CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
+    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
+};
+
+use crate::frames::TestMachine;
+
+/// See above.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    memory: TestMachine,
+    pub(crate) registers: BTreeMap<ThreadSlot, Registers>,
+    pub(crate) now: u64,
+    pub(crate) timer: u64,
+    pub(crate) open_lines: Vec<u32>,
+    pub(crate) powered_off: Option<u64>,
+}
+
+impl Recorder {
+    pub(crate) fn new(frames: u32) -> Self {
+        Self {
+            memory: TestMachine::new(frames),
+            registers: BTreeMap::new(),
+            now: 1000,
+            timer: u64::MAX,
+            open_lines: Vec::new(),
+            powered_off: None,
+        }
+    }
+}
+
+impl ThreadContexts for Recorder {
+    fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters) {
+        let StartRegisters { entry, stack, argument, .. } = *start;
+        let registers =
+            Registers { rip: entry, rsp: stack, rdi: argument, ..Registers::default() };
+        self.registers.insert(thread, registers);
+    }
+    fn set_result(&mut self, thread: ThreadSlot, value: i64) {
+        self.registers.entry(thread).or_default().rax = value.cast_unsigned();
+    }
+    fn registers(&self, thread: ThreadSlot) -> Registers {
+        self.registers.get(&thread).copied().unwrap_or_default()
+    }
+    fn set_registers(&mut self, thread: ThreadSlot, registers: &Registers) {
+        self.registers.insert(thread, *registers);
+    }
+    fn set_fs_base(&mut self, _: ThreadSlot, _: u64) {}
+    fn fs_base(&self, _: ThreadSlot) -> u64 {
+        0
+    }
+    fn set_gs_base(&mut self, _: ThreadSlot, _: u64) {}
+    fn copy_fpu(&mut self, _: ThreadSlot, _: ThreadSlot) {}
+}
+
+impl UserMemory for Recorder {
+    fn read(&mut self, place: Place, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.memory.read(place, bytes)
+    }
+    fn write(&mut self, place: Place, bytes: &[u8]) -> Result<(), Fault> {
+        self.memory.write(place, bytes)
+    }
+    fn copy(&mut self, from: Place, to: Place, length: u64) -> Result<(), CopyFault> {
+        self.memory.copy(from, to, length)
+    }
+    fn compare_exchange(&mut self, place: Place, expected: u32, new: u32) -> Result<u32, Fault> {
+        self.memory.compare_exchange(place, expected, new)
+    }
+    fn copy_from_frame(
+        &mut self,
+        frame: FrameNumber,
+        offset: u32,
+        to: Place,
+        length: u32,
+    ) -> Result<(), Fault> {
+        self.memory.copy_from_frame(frame, offset, to, length)
+    }
+    fn copy_to_frame(
+        &mut self,
+        from: Place,
+        frame: FrameNumber,
+        offset: u32,
+        length: u32,
+    ) -> Result<(), Fault> {
+        self.memory.copy_to_frame(from, frame, offset, length)
+    }
+}
+
+impl PageTables for Recorder {
+    fn frame(&mut self, frame: FrameNumber) -> &mut FrameRecord {
+        self.memory.frame(frame)
+    }
+    fn clear_frame(&mut self, frame: FrameNumber) {
+        self.memory.clear_frame(frame);
+    }
+    fn clear_part(&mut self, frame: FrameNumber, offset: u32, length: u32) {
+        self.memory.clear_part(frame, offset, length);
+    }
+    fn copy_frame(&mut self, from: FrameNumber, to: FrameNumber) {
+        self.memory.copy_frame(from, to);
+    }
+    fn table_word(&self, frame: FrameNumber, index: usize) -> u32 {
+        self.memory.table_word(frame, index)
+    }
+    fn set_table_word(&mut self, frame: FrameNumber, index: usize, word: u32) {
+        self.memory.set_table_word(frame, index, word);
+    }
+    fn table_frames(&self) -> usize {
+        self.memory.table_frames()
+    }
+    fn add_table_frame(&mut self, frame: FrameNumber) {
+        self.memory.add_table_frame(frame);
+    }
+    fn remove_table_frame(&mut self) -> Option<FrameNumber> {
+        self.memory.remove_table_frame()
+    }
+    fn space_create(&mut self, space: SpaceSlot) {
+        self.memory.space_create(space);
+    }
+    fn space_destroy(&mut self, space: SpaceSlot) {
+        self.memory.space_destroy(space);
+    }
+    fn map(&mut self, space: SpaceSlot, page: Page) {
+        self.memory.map(space, page);
+    }
+    fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page> {
+        self.memory.unmap(space, address)
+    }
+    fn lookup(&self, space: SpaceSlot, address: u64) -> Option<Page> {
+        self.memory.lookup(space, address)
+    }
+    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
+        self.memory.next_page(space, from, end)
+    }
+}
+
+impl Devices for Recorder {
+    fn now(&self) -> u64 {
+        self.now
+    }
+    fn arm_timer(&mut self, deadline: u64) {
+        self.timer = deadline;
+    }
+    fn reschedule(&mut self, _: usize) {}
+    fn mask_line(&mut self, line: u32) {
+        self.open_lines.retain(|&open| open != line);
+    }
+    fn unmask_line(&mut self, line: u32) {
+        self.mask_line(line);
+        self.open_lines.push(line);
+    }
+    fn has_line(&self, line: u32) -> bool {
+        line < 24
+    }
+    fn port_read(&mut self, port: u16, _: u32) -> u32 {
+        u32::from(port)
+    }
+    fn port_write(&mut self, _: u16, _: u32, _: u32) {}
+    fn power_off(&mut self, status: u64) {
+        self.powered_off = Some(status);
+    }
+    fn reset(&mut self) {}
+    fn log(&mut self, _: &[u8]) {}
+    fn boot_image(&self) -> PhysicalRange {
+        self.memory.boot_image()
+    }
+    fn framebuffer(&self) -> Option<(PhysicalRange, Framebuffer)> {
+        None
+    }
+    fn is_device_memory(&self, range: PhysicalRange) -> bool {
+        self.memory.is_device_memory(range)
+    }
+    fn time_page(&self) -> FrameNumber {
+        self.memory.time_page()
+    }
+    fn time(&self) -> TimePage {
+        TimePage::default()
+    }
+    fn set_realtime_offset(&mut self, _: i64) {}
+    fn tsc(&self) -> (u64, u64) {
+        (1_000_000_000, 0)
+    }
+}
