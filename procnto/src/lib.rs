@@ -33,5 +33,3 @@ pub mod server;
 pub mod state;
 pub mod system;
 
-#[cfg(test)]
-mod fake;

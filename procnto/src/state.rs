@@ -1,6 +1,5 @@
 //! The state that the one lock guards, and the queue of work that must be done without it.
 
-use crate::memory::boot_image::BootFile;
 use crate::memory::space::Pieces;
 use crate::path::tree::Tree;
 use crate::process::death::Obituary;
@@ -117,5 +116,3 @@ pub trait Shared {
     fn with<R>(&self, body: impl FnOnce(&mut State) -> R) -> R;
 }
 
-/// A file of the boot image that procnto starts by itself.
-pub type FirstServer = BootFile;

@@ -11,6 +11,9 @@
 
 umask 022
 export LC_ALL=C
+mkdir -p "$RECIPE_WORK" "$RECIPE_OUT"
+RECIPE_WORK=$(cd "$RECIPE_WORK" && pwd)
+RECIPE_OUT=$(cd "$RECIPE_OUT" && pwd)
 RECIPE_NAME=${RECIPE_NAME:-$(basename "$(dirname "$0")")}
 RECIPE_APT=${RECIPE_APT:-$(cd "$RECIPE_WORK/../.." && pwd)/apt}
 RECIPE_LOG=$RECIPE_WORK/log
@@ -41,7 +44,6 @@ need() {
 begin() {
     trap 'recipe_status=$?; [ $recipe_status -eq 0 ] || rm -f "$RECIPE_OUT/sha256"' EXIT
     rm -rf "${RECIPE_WORK:?}"/* "${RECIPE_OUT:?}"/*
-    mkdir -p "$RECIPE_WORK" "$RECIPE_OUT"
     : >"$RECIPE_LOG"
 }
 

@@ -83,6 +83,7 @@ static inline int status_of(void (*body)(void))
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
+        alarm(TIME_LIMIT_S);
         body();
         _exit(0);
     }
@@ -143,10 +144,21 @@ static int check_remove(const char *path, const struct stat *info, int type, str
     return remove(path);
 }
 
+/* Whoever started the program may ignore or block some signals; the tests rely on defaults. */
+static inline void default_signals(void)
+{
+    sigset_t none;
+    for (int signal_number = 1; signal_number < 32; signal_number++)
+        signal(signal_number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static inline int run_apart(const char *program, const struct test *test)
 {
     pid_t pid = fork();
     if (pid == 0) {
+        default_signals();
         alarm(TIME_LIMIT_S);
         test->run();
         _exit(0);

@@ -14,6 +14,8 @@ static pid_t start_job(void (*body)(void))
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
+        /* Not to be left over spinning if the test fails. */
+        alarm(TIME_LIMIT_S);
         setpgid(0, 0);
         body();
         _exit(0);

@@ -60,7 +60,7 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The caller is in the background: send the signal to its group; the call is restarted after
-    /// it (`EINTR`).
+    /// it (`ERESTART`).
     Signal(Group, Signal),
     /// The caller is in the background and cannot be stopped (`EIO`).
     Unstoppable,

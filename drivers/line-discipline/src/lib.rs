@@ -24,6 +24,7 @@ mod line;
 mod output;
 mod receive;
 mod request;
+pub mod server;
 mod signal;
 mod terminal;
 mod termios;

@@ -31,7 +31,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    fn bytes(data: &[u8]) -> Self {
+    pub(crate) fn bytes(data: &[u8]) -> Self {
         let mut bytes = [0; Termios::SIZE2];
         for (slot, byte) in bytes.iter_mut().zip(data) {
             *slot = *byte;

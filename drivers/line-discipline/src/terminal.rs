@@ -104,7 +104,7 @@ impl<C: Client> Terminal<C> {
     /// Decides if a caller may go on; stops it if it is in the background.
     ///
     /// # Errors
-    /// [`Errno::EINTR`] if it is stopped, [`Errno::EIO`] if it cannot be.
+    /// [`Errno::ERESTART`] if it is stopped, [`Errno::EIO`] if it cannot be.
     pub(crate) fn admit(
         &self,
         caller: &Caller,
@@ -119,7 +119,7 @@ impl<C: Client> Terminal<C> {
                     return Err(Errno::EIO);
                 }
                 system.signal(caller.session, group, signal);
-                Err(Errno::EINTR)
+                Err(Errno::ERESTART)
             }
             Err(refusal) => Err(errno(refusal)),
         }
@@ -324,7 +324,7 @@ pub enum Changed {
 /// Gives the error of a refusal that sends no signal.
 pub(crate) fn errno(refusal: Refusal) -> Errno {
     match refusal {
-        Refusal::Signal(..) => Errno::EINTR,
+        Refusal::Signal(..) => Errno::ERESTART,
         Refusal::Unstoppable => Errno::EIO,
         Refusal::NotControlling => Errno::ENOTTY,
         Refusal::NotPermitted => Errno::EPERM,

@@ -165,7 +165,7 @@ fn readers_are_served_in_turn_by_lines() {
 fn a_background_reader_is_stopped_and_an_orphan_fails() {
     let mut scene = Scene::new();
     scene.read(1, 11, Mode::Blocking);
-    scene.expect(&[(1, "EINTR")]);
+    scene.expect(&[(1, "ERESTART")]);
     assert_eq!(scene.manager.signals, [(11, Signal::BackgroundRead)]);
     let done = scene.request(&caller(10, 10), ioctl::TIOCSPGRP, &11_i32.to_le_bytes());
     assert_eq!(done, Ok(Answer::Done));
@@ -320,7 +320,7 @@ fn tostop_stops_background_writers_only() {
     scene.set(|termios| termios.local.insert(LocalFlags::TOSTOP));
     let client = scene.client(2);
     scene.terminal.write(client, &background, data, &mut scene.manager);
-    scene.expect(&[(1, "1"), (2, "EINTR")]);
+    scene.expect(&[(1, "1"), (2, "ERESTART")]);
     assert_eq!(scene.manager.signals, [(11, Signal::BackgroundWrite)]);
 }
 

@@ -114,7 +114,7 @@ impl Kernel {
             Call::ThreadCreate { process, arguments } => {
                 self.thread_create(m, t, process, arguments)
             }
-            Call::ThreadDestroy { tid, .. } => self.thread_destroy(m, t, tid),
+            Call::ThreadDestroy { tid, status } => self.thread_destroy(m, t, tid, status),
             Call::ThreadCtl { process, tid, command, value } => {
                 self.thread_ctl(m, t, (process, tid), command, value)
             }

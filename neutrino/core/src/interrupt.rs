@@ -35,6 +35,13 @@ impl Slot for Interrupt {
     }
 }
 
+impl Interrupt {
+    /// What happens when the interrupt comes.
+    pub(crate) const fn action(&self) -> Action {
+        self.action
+    }
+}
+
 impl Kernel {
     /// `InterruptAttachEvent`.
     pub(crate) fn interrupt_attach(

@@ -10,7 +10,8 @@ use neutrino_abi::time::FOREVER;
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::list::{Link, List};
-use crate::machine::{Machine, Place};
+use crate::ipc::channel::Existence;
+use crate::machine::{Machine, Place, SpaceSlot};
 use crate::memory::FutexKey;
 use crate::slab::{Id, Slot};
 use crate::thread::{Queue, State, Thread, ThreadId, linked, precedes};
@@ -25,17 +26,23 @@ pub enum Owned {}
 /// A mutex that somebody waits for.
 #[derive(Clone, Debug, Hash)]
 pub struct Mutex {
-    pub(crate) key: Option<FutexKey>,
+    existence: Existence,
+    key: FutexKey,
     pub(crate) owner: ThreadId,
     pub(crate) waiters: List<Thread, Queue>,
     pub(crate) owned: Link<Mutex>,
 }
 
 impl Slot for Mutex {
-    const VACANT: Self =
-        Self { key: None, owner: Id::FIRST, waiters: List::EMPTY, owned: Link::NONE };
+    const VACANT: Self = Self {
+        existence: Existence::Vacant,
+        key: FutexKey::Private { space: SpaceSlot(0), address: 0 },
+        owner: Id::NOBODY,
+        waiters: List::EMPTY,
+        owned: Link::NONE,
+    };
     fn is_vacant(&self) -> bool {
-        self.key.is_none()
+        self.existence == Existence::Vacant
     }
 }
 linked!(Mutex, Owned, owned);
@@ -43,7 +50,7 @@ linked!(Mutex, Owned, owned);
 impl Kernel {
     fn mutex_find(&self, owner: ThreadId, key: &FutexKey) -> Option<MutexId> {
         let owned = self.threads[owner].mutexes;
-        owned.iter(&self.mutexes).find(|&id| self.mutexes[id].key.as_ref() == Some(key))
+        owned.iter(&self.mutexes).find(|&id| self.mutexes[id].key == *key)
     }
 
     /// `SyncMutexLock`.
@@ -97,7 +104,7 @@ impl Kernel {
     }
 
     fn mutex_add(&mut self, owner: ThreadId, key: FutexKey) -> Option<MutexId> {
-        let new = Mutex { key: Some(key), owner, ..Mutex::VACANT };
+        let new = Mutex { existence: Existence::Exists, key, owner, ..Mutex::VACANT };
         let id = self.mutexes.insert(new)?;
         let mut owned = self.threads[owner].mutexes;
         owned.push_back(&mut self.mutexes, id);
@@ -179,8 +186,8 @@ impl Kernel {
     pub(crate) fn mutexes_abandon(&mut self, m: &mut impl Machine, t: ThreadId) {
         while let Some(id) = self.threads[t].mutexes.first() {
             let place = match self.mutexes[id].key {
-                Some(FutexKey::Private { space, address }) => Some(Place { space, address }),
-                Some(FutexKey::Shared { .. }) | None => None,
+                FutexKey::Private { space, address } => Some(Place { space, address }),
+                FutexKey::Shared { .. } => None,
             };
             let handed = place
                 .is_some_and(|place| self.mutex_hand_over(m, id, place, futex::OWNER_DIED).is_ok());

@@ -42,7 +42,7 @@ pub struct PollNode {
 impl Slot for PollNode {
     const VACANT: Self = Self {
         thread: None,
-        connection: Id::FIRST,
+        connection: Id::NOBODY,
         by_thread: Link::NONE,
         by_connection: Link::NONE,
     };

@@ -7,32 +7,28 @@
 //! never used lie above the mark `fresh`. Insertion and removal cost the same however full it is.
 
 use core::marker::PhantomData;
-use core::num::NonZeroU16;
 use core::ops::{Index, IndexMut};
 
-/// An index into the slab of `T`s; never 0, so that `Option<Id>` is as small.
+/// An index into the slab of `T`s; 0 names the slot that is never used.
 #[derive(Debug)]
 pub struct Id<T> {
-    index: NonZeroU16,
+    index: u16,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> Id<T> {
-    /// The first slot; stands in where an index is needed and none can be missing.
-    pub(crate) const FIRST: Self = Self { index: NonZeroU16::MIN, of: PhantomData };
+    /// The slot that is never used: what vacant objects hold, so that a vacant slot is all zeroes.
+    pub(crate) const NOBODY: Self = Self { index: 0, of: PhantomData };
 
     /// The slot number, for messages and tests.
     #[must_use]
     pub const fn index(self) -> u16 {
-        self.index.get()
+        self.index
     }
 
     /// The id of a slot number that once came from [`Id::index`].
     pub(crate) const fn from_index(index: u16) -> Option<Self> {
-        match NonZeroU16::new(index) {
-            Some(index) => Some(Self { index, of: PhantomData }),
-            None => None,
-        }
+        if index == 0 { None } else { Some(Self { index, of: PhantomData }) }
     }
 }
 impl<T> Clone for Id<T> {
@@ -150,14 +146,14 @@ impl<T, const N: usize> Index<Id<T>> for Slab<T, N> {
 
     #[expect(clippy::indexing_slicing, reason = "the mask keeps the index below N")]
     fn index(&self, id: Id<T>) -> &T {
-        &self.slots[usize::from(id.index.get()) & Self::MASK]
+        &self.slots[usize::from(id.index) & Self::MASK]
     }
 }
 
 impl<T, const N: usize> IndexMut<Id<T>> for Slab<T, N> {
     #[expect(clippy::indexing_slicing, reason = "the mask keeps the index below N")]
     fn index_mut(&mut self, id: Id<T>) -> &mut T {
-        &mut self.slots[usize::from(id.index.get()) & Self::MASK]
+        &mut self.slots[usize::from(id.index) & Self::MASK]
     }
 }
 

@@ -279,7 +279,7 @@ impl Slot for Thread {
     const VACANT: Self = Self {
         state: State::Vacant,
         tid: 0,
-        process: Id::FIRST,
+        process: Id::NOBODY,
         queue: Link::NONE,
         sibling: Link::NONE,
         base: Priority(0),

@@ -129,9 +129,14 @@ impl Kernel {
         m: &mut impl Machine,
         t: ThreadId,
         tid: u32,
+        status: u64,
     ) -> Result<Outcome, Errno> {
         let target = self.thread_argument(t, (0, tid))?;
+        let process = self.process_of(target);
         self.thread_end(m, target);
+        if self.processes[process].threads.is_empty() {
+            self.process_run_out(m, process, status);
+        }
         if target == t { Ok(Outcome::Gone) } else { Ok(Outcome::DONE) }
     }
 

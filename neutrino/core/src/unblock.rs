@@ -80,6 +80,7 @@ impl Kernel {
         }
         if let Some(pulse) = self.threads[t].unblock_pulse {
             self.pulse_take(channel, pulse);
+            self.boost_servers(m, channel);
         }
         self.transition(t, State::Running);
         self.connection_release(m, sending.connection);

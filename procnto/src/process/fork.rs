@@ -34,7 +34,12 @@ pub fn fork(
     let created = create(state, system, ProcessArgs { space, parent: parent_handle, ..ProcessArgs::default() });
     system.close(space);
     let (pid, handle) = created?;
-    let arguments = thread_arguments(message, client.info.tid);
+    let scheduling = system.sched_get(parent_handle, client.info.tid).unwrap_or_default();
+    let arguments = ThreadArgs {
+        priority: scheduling.priority,
+        policy: scheduling.policy,
+        ..thread_arguments(message, client.info.tid)
+    };
     if let Err(errno) = start(state, system, (pid, handle), &arguments, client.info.pid) {
         // The child never ran: nobody else knows of it.
         let _ended = system.control(handle, crate::system::Control::Terminate);
@@ -71,7 +76,8 @@ pub fn create(
     for _ in 0..PID_ATTEMPTS {
         let pid = state.processes.free_pid()?;
         match system.process_create(&ProcessArgs { pid, ..arguments }) {
-            Err(Errno::EEXIST) => {}
+            // The kernel refuses numbers that it uses with EINVAL.
+            Err(Errno::EEXIST | Errno::EINVAL) => {}
             Err(errno) => return Err(errno),
             Ok(handle) => return Ok((pid, handle)),
         }

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod limits;
 pub mod priority;
 pub mod session;
+pub mod shutdown;
 pub mod signal;
 pub mod symbols;
 pub mod table;

@@ -15,10 +15,12 @@
 
 extern crate alloc;
 
+pub mod by_number;
 pub mod channel;
 pub mod clock;
 pub mod file;
 pub mod interrupt;
+pub mod manager;
 pub mod memory;
 pub mod message;
 pub mod mmio;

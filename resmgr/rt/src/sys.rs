@@ -32,6 +32,20 @@ pub(crate) fn pure(call_: Call) -> Result<i64, Errno> {
     unsafe { call(call_) }
 }
 
+/// As [`call`], for results that are numbers by nature.
+///
+/// # Safety
+/// As [`call`].
+///
+/// # Errors
+/// As [`call`].
+#[inline(always)]
+pub(crate) unsafe fn call_u32(call_: Call) -> Result<u32, Errno> {
+    // SAFETY: the caller keeps the promise.
+    let result = unsafe { call(call_) }?;
+    u32::try_from(result).map_err(|_| Errno::EOVERFLOW)
+}
+
 /// As [`pure`], for results that are handles or counts.
 #[inline(always)]
 pub(crate) fn pure_u32(call_: Call) -> Result<u32, Errno> {

@@ -105,3 +105,11 @@ pub fn set_name(name: &str) {
     let _valid_command =
         pure(Call::ThreadCtl { process: SELF, tid: 0, command: thread_ctl::NAME, value });
 }
+
+/// The address of the calling thread's block, which FS leads to.
+#[must_use]
+pub(crate) fn block_address() -> u64 {
+    let command = thread_ctl::GET_FS_BASE;
+    let call = Call::ThreadCtl { process: SELF, tid: 0, command, value: 0 };
+    pure(call).unwrap_or(0).cast_unsigned()
+}

@@ -5,8 +5,8 @@ use elf::abi::{PF_R, PF_W, PF_X, PT_LOAD};
 use elf::endian::LittleEndian;
 use neutrino_abi::image::Image;
 use neutrino_abi::memory::{PAGE_SIZE, prot};
-use neutrino_core::machine::{PhysicalRange, SpaceSlot};
 use neutrino_core::Kernel;
+use neutrino_core::machine::{PhysicalRange, Place, SpaceSlot};
 
 use crate::machine::Machine;
 use crate::mmu::direct_map;
@@ -40,8 +40,7 @@ pub(crate) fn start(kernel: &mut Kernel, machine: &mut Machine, range: PhysicalR
     kernel
         .boot_map(
             machine,
-            process.space,
-            STACK_END - STACK_SIZE,
+            Place { space: process.space, address: STACK_END - STACK_SIZE },
             STACK_SIZE,
             prot::READ | prot::WRITE,
             &[],
@@ -66,8 +65,7 @@ fn load(kernel: &mut Kernel, machine: &mut Machine, (space, file): (SpaceSlot, &
         kernel
             .boot_map(
                 machine,
-                space,
-                segment.p_vaddr - before,
+                Place { space, address: segment.p_vaddr - before },
                 (before + segment.p_memsz).next_multiple_of(PAGE_SIZE),
                 protection(segment.p_flags),
                 bytes,

@@ -113,10 +113,15 @@ impl MemoryMap {
     /// them.
     pub(crate) fn take(&mut self, length: u64, limit: u64) -> Option<u64> {
         let fits = |piece: &Range| piece.end.min(limit).saturating_sub(piece.start) >= length;
-        let best = self.iter().filter(fits).max_by_key(|piece| piece.start)?;
+        let pieces = self.pieces.iter_mut().take(self.count);
+        let best = pieces.filter(|piece| fits(piece)).max_by_key(|piece| piece.start)?;
         let end = best.end.min(limit);
         let start = end.checked_sub(length)?;
-        self.remove(Range { start, end });
+        if best.end == end {
+            best.end = start;
+        } else {
+            self.remove(Range { start, end });
+        }
         Some(start)
     }
 }

@@ -37,6 +37,7 @@ boot_stack_guard:
     .skip 32768
 .globl boot_stack_top
 boot_stack_top:
+.globl boot_pml4, boot_pdpt_low, boot_pdpt_high, boot_pd
 boot_pml4:
     .skip 4096
 boot_pdpt_low:
@@ -48,7 +49,6 @@ boot_pd:
 boot_tables_end:
 
 .section .boot.text, "ax"
-.set OFFSET, 0xffffffff80000000
 .code32
 .globl start_multiboot
 .type start_multiboot, @function
@@ -62,14 +62,14 @@ start_pvh:
 start_common:
     cli
     cld
-    mov esp, offset boot_stack_top - OFFSET
+    mov esp, offset low_boot_stack_top
     rdtsc
     push edx
     push eax
     mov esi, ebx
 
     // The first 4 GiB in 2 MiB pages, at 0 and in the direct map; the first of them as the kernel.
-    mov ebx, offset boot_pd - OFFSET
+    mov ebx, offset low_boot_pd
     mov eax, 0x83
     xor ecx, ecx
 start_pages:
@@ -80,9 +80,9 @@ start_pages:
     cmp ecx, 2048
     jne start_pages
     lea eax, [ebx + 3]
-    mov ebx, offset boot_pdpt_low - OFFSET
+    mov ebx, offset low_boot_pdpt_low
     mov [ebx], eax
-    mov ecx, offset boot_pdpt_high - OFFSET
+    mov ecx, offset low_boot_pdpt_high
     mov [ecx + 510 * 8], eax
     add eax, 4096
     mov [ebx + 8], eax
@@ -90,7 +90,7 @@ start_pages:
     mov [ebx + 16], eax
     add eax, 4096
     mov [ebx + 24], eax
-    mov eax, offset boot_pml4 - OFFSET
+    mov eax, offset low_boot_pml4
     or ebx, 3
     mov [eax], ebx
     mov [eax + 256 * 8], ebx
@@ -126,7 +126,8 @@ start_long:
     movabs rax, offset start
     xor ebp, ebp
     call rax
-    ud2
+    movabs rcx, offset leave_kernel
+    jmp rcx
 
 .align 8
 boot_gdt:

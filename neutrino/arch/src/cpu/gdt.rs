@@ -18,9 +18,12 @@ const USER_DATA: SegmentSelector = SegmentSelector(0x1b);
 const USER_CODE: SegmentSelector = SegmentSelector(0x23);
 
 /// Loads the segments and the TSS out of a CPU's block.
-pub(super) fn install(block: &'static mut PerCpu) {
-    block.tss.interrupt_stack_table[..percpu::EXCEPTION_STACKS]
-        .copy_from_slice(&percpu::exception_stack_tops());
+pub(super) fn install(block: &mut PerCpu) {
+    let mut stacks = block.tss.interrupt_stack_table;
+    for (place, top) in stacks.iter_mut().zip(percpu::exception_stack_tops()) {
+        *place = top;
+    }
+    block.tss.interrupt_stack_table = stacks;
     block.gdt.append(Descriptor::kernel_code_segment());
     block.gdt.append(Descriptor::kernel_data_segment());
     block.gdt.append(Descriptor::user_data_segment());

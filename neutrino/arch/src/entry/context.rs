@@ -211,9 +211,14 @@ impl Context {
         self.frame.rax = value.cast_unsigned();
     }
 
+    /// Where the frame is.
+    pub(crate) fn address(&self) -> u64 {
+        (&raw const *self).addr() as u64
+    }
+
     /// The address that traps push below.
     pub(crate) fn top(&self) -> u64 {
-        (&raw const *self).addr() as u64 + FRAME_SIZE
+        self.address().wrapping_add(FRAME_SIZE)
     }
 }
 

@@ -104,3 +104,24 @@ pub(crate) unsafe fn copy(to: *mut u8, from: *const u8, length: usize) {
         );
     }
 }
+
+/// Copies a whole frame.
+pub(crate) fn copy_frame(from: FrameNumber, to: FrameNumber) {
+    // SAFETY: both are whole frames of RAM that the core manages, so no Rust object lives there.
+    unsafe { copy(frame_pointer(to), frame_pointer(from), PAGE as usize) };
+}
+
+/// Reads 32-bit word `index` (masked) of a frame.
+pub(crate) fn read_half(frame: FrameNumber, index: usize) -> u32 {
+    let word = frame_pointer(frame).cast::<u32>().wrapping_add(index & (2 * WORDS - 1));
+    // SAFETY: the frame is one of RAM that the core manages; the index is masked.
+    unsafe { word.read_volatile() }
+}
+
+/// Writes 32-bit word `index` (masked) of a frame.
+pub(crate) fn write_half(frame: FrameNumber, index: usize, value: u32) {
+    let word = frame_pointer(frame).cast::<u32>().wrapping_add(index & (2 * WORDS - 1));
+    // SAFETY: the frame is one of RAM that the core manages, so no Rust object lives there; the
+    // index is masked.
+    unsafe { word.write_volatile(value) };
+}

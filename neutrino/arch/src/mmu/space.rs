@@ -93,6 +93,7 @@ fn page_of(address: u64, entry: u64) -> Page {
         address: address & !(PAGE - 1),
         frame: frame_of(entry),
         rights: PageRights {
+            read: entry & USER != 0,
             write: entry & WRITE != 0,
             execute: entry & NO_EXECUTE == 0,
             uncached: entry & UNCACHED != 0,
@@ -101,7 +102,10 @@ fn page_of(address: u64, entry: u64) -> Page {
 }
 
 fn entry_of(page: &Page) -> u64 {
-    let mut entry = direct_map::address(page.frame) | PRESENT | USER;
+    let mut entry = direct_map::address(page.frame) | PRESENT;
+    if page.rights.read {
+        entry |= USER;
+    }
     if page.rights.write {
         entry |= WRITE;
     }

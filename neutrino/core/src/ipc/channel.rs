@@ -59,7 +59,7 @@ pub struct Channel {
 impl Slot for Channel {
     const VACANT: Self = Self {
         existence: Existence::Vacant,
-        process: Id::FIRST,
+        process: Id::NOBODY,
         chid: 0,
         flags: 0,
         arrivals: 0,
@@ -220,6 +220,12 @@ impl Kernel {
         if let Some(client) = self.threads[t].serving.take() {
             self.threads[client].served_by = None;
         }
+    }
+
+    /// A thread that receives has done with what it received before.
+    pub(crate) fn serve_nobody(&mut self, t: ThreadId) {
+        self.stop_serving(t);
+        self.threads[t].inherited = None;
     }
 
     /// The channel that a blocked thread waits on, if it does.

@@ -74,6 +74,7 @@ impl Kernel {
         channel: ChannelId,
         pulse: &NewPulse,
     ) {
+        self.serve_nobody(receiver);
         if !self.channels[channel].has(chf::FIXED_PRIORITY) {
             self.start_serving(receiver, channel);
             self.threads[receiver].inherited = Some(pulse.priority);
@@ -111,6 +112,10 @@ impl Kernel {
         let mut clients = self.channels[channel].clients;
         clients.push_back(&mut self.threads, client);
         self.channels[channel].clients = clients;
+        // A time-out that covers SEND only ends here; one that covers REPLY begins or goes on.
+        self.deadline_clear(client);
+        self.watch(m, client);
+        self.serve_nobody(receiver);
         if !self.channels[channel].has(chf::FIXED_PRIORITY) {
             self.start_serving(receiver, channel);
             self.threads[receiver].serving = Some(client);
@@ -118,6 +123,8 @@ impl Kernel {
             self.threads[client].served_by = Some(receiver);
         }
         self.refresh(m, receiver);
+        // Other servers were boosted by this sender while it queued.
+        self.boost_servers(m, channel);
         Ok(rcvid(client, sequence))
     }
 

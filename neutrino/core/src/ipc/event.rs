@@ -129,6 +129,7 @@ impl Kernel {
     ) -> Result<Outcome, Errno> {
         let event: Event = self.load(m, Place { space: self.space(t), address })?;
         let target = if rcvid == 0 { t } else { self.client(t, rcvid)? };
+        self.pulse_allowance(self.process_of(t))?;
         let action = self.event_decode(target, &event)?;
         let process = self.process_of(target);
         self.event_fire(m, process, &action, Owner::Program(self.process_of(t)));

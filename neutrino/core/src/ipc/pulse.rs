@@ -70,7 +70,7 @@ pub struct Pulse {
 impl Slot for Pulse {
     const VACANT: Self = Self {
         owner: Owner::Vacant,
-        channel: Id::FIRST,
+        channel: Id::NOBODY,
         code: 0,
         value: 0,
         scoid: 0,
@@ -123,17 +123,24 @@ impl Kernel {
             -1 => self.threads[t].effective,
             given => Priority(u8::try_from(given).map_err(|_| Errno::EINVAL)?.max(1)),
         };
-        let owner = &self.processes[process];
-        let is_full = owner.pulse_count >= limits::PROGRAM_PULSES_EACH
-            || self.program_pulses >= limits::PROGRAM_PULSES;
-        if is_full && self.pulse_receiver(channel).is_none() {
-            return Err(Errno::EAGAIN);
+        if self.pulse_receiver(channel).is_none() {
+            self.pulse_allowance(process)?;
         }
         // Commit: nothing below fails.
         let scoid = u32::from(connection.index());
         let pulse = NewPulse { code, value: event.value, priority, scoid };
         self.pulse_send(m, channel, pulse, Owner::Program(process));
         Ok(Outcome::DONE)
+    }
+
+    /// Whether a program may queue another pulse.
+    ///
+    /// # Errors
+    /// EAGAIN: not before some of them are received.
+    pub(crate) fn pulse_allowance(&self, process: ProcessId) -> Result<(), Errno> {
+        let is_full = self.processes[process].pulse_count >= limits::PROGRAM_PULSES_EACH
+            || self.program_pulses >= limits::PROGRAM_PULSES;
+        if is_full { Err(Errno::EAGAIN) } else { Ok(()) }
     }
 
     /// A thread that waits for a pulse on a channel.

@@ -32,9 +32,6 @@ impl Kernel {
         let place = Place { space: self.space(t), address: from.message };
         let buffer = self.buffer(m, place, from.parts)?;
         let into = Into { receiver: t, buffer, info: from.info };
-        // A thread that receives has done with what it received before.
-        self.stop_serving(t);
-        self.threads[t].inherited = None;
         // Bound: one turn for each queued sender whose buffer is bad.
         loop {
             let pulse = self.channels[channel].pulses.first();
@@ -49,11 +46,9 @@ impl Kernel {
                 return Ok(Outcome::Value(rcvid.cast_signed()));
             }
         }
-        if let Err(errno) = self.may_wait(t) {
-            self.refresh(m, t);
-            return Err(errno);
-        }
+        self.may_wait(t)?;
         let State::Running = self.threads[t].state else { return Err(Errno::EINVAL) };
+        self.serve_nobody(t);
         self.transition(
             t,
             State::Receive { channel, buffer, info: from.info, takes: from.takes },
@@ -81,11 +76,11 @@ impl Kernel {
         };
         let count = queued.count;
         if !self.write_pulse(m, t, &into.buffer, &pulse, count) {
-            self.refresh(m, t);
             return Err(Errno::EFAULT);
         }
         self.pulse_take(channel, id);
         self.take_priority(m, t, channel, &pulse);
+        self.boost_servers(m, channel);
         Ok(Outcome::Value(0))
     }
 
@@ -112,7 +107,6 @@ impl Kernel {
                 queue.push_front(&mut self.threads, client);
                 self.channels[channel].senders = queue;
                 if side == Side::Target {
-                    self.refresh(m, t);
                     return Err(Errno::EFAULT);
                 }
                 self.wake_with(m, client, Err(Errno::EFAULT));

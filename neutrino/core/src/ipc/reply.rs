@@ -9,7 +9,6 @@ use crate::call::Outcome;
 use crate::ipc::receive::ReceiveFrom;
 use crate::ipc::transfer::{Side, Span};
 use crate::machine::{Machine, Place};
-use crate::slab::Id;
 use crate::thread::{Sending, State, Takes, ThreadId};
 
 /// An answer: status, and data in the server's memory.
@@ -209,5 +208,3 @@ pub(crate) struct ObjectPiece {
     pub(crate) object_offset: u64,
     pub(crate) bytes: u64,
 }
-
-const _: () = assert!(size_of::<Option<Id<crate::thread::Thread>>>() == 2);

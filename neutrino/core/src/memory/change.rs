@@ -157,13 +157,7 @@ impl Memory {
         }
         let grown = new.behind(old.pages());
         if self.is_unmapped(space, grown) {
-            if self.mappings[id].charge == Charge::Whole {
-                self.frames.charge(grown.pages())?;
-            }
-            // Commit: nothing below fails.
-            self.mappings[id].range = self.mappings[id].range.joined(grown);
-            self.add_mapped(space, grown);
-            self.join_around(m, space, grown);
+            self.grow(m, id, grown)?;
             return Ok(address);
         }
         if !may_move {
@@ -172,6 +166,24 @@ impl Memory {
         let length = new.pages().saturating_mul(PAGE_SIZE);
         let new = self.find_vacant(space, length, 0)?;
         self.relocate(m, space, old, new)
+    }
+
+    /// Makes a mapping longer by the unmapped range behind it.
+    fn grow(
+        &mut self,
+        m: &mut impl Machine,
+        id: MappingId,
+        grown: PageRange,
+    ) -> Result<(), OutOfMemory> {
+        let Mapping { space, range, charge, .. } = self.mappings[id];
+        if charge == Charge::Whole {
+            self.frames.charge(grown.pages())?;
+        }
+        // Commit: nothing below fails.
+        self.mappings[id].range = range.joined(grown);
+        self.add_mapped(space, grown);
+        self.join_around(m, space, grown);
+        Ok(())
     }
 
     /// Moves `old` (in one mapping) to `new`, which it does not overlap; what is there goes.

@@ -25,6 +25,18 @@ enum Placement {
     Vacant(u64),
 }
 
+impl Placement {
+    fn decode(arguments: &MapArgs) -> Self {
+        if arguments.flags & map::FIXED_NOREPLACE != 0 {
+            Self::Vacant(arguments.address)
+        } else if arguments.flags & map::FIXED != 0 {
+            Self::Replacing(arguments.address)
+        } else {
+            Self::Anywhere { hint: arguments.address }
+        }
+    }
+}
+
 /// A decoded request.
 #[derive(Clone, Copy)]
 struct Request {
@@ -174,13 +186,7 @@ impl Memory {
         if !protection.is_within(allowed) {
             return Err(Errno::EACCES);
         }
-        let placement = if flags & map::FIXED_NOREPLACE != 0 {
-            Placement::Vacant(arguments.address)
-        } else if flags & map::FIXED != 0 {
-            Placement::Replacing(arguments.address)
-        } else {
-            Placement::Anywhere { hint: arguments.address }
-        };
+        let placement = Placement::decode(arguments);
         Ok(Request { length, placement, protection, allowed, source })
     }
 

@@ -130,6 +130,18 @@ impl Kernel {
         self.notify_manager(m, process, Notice::Terminate, 0);
     }
 
+    /// The last thread of a process ended: the process manager is told to bury it.
+    pub(crate) fn process_run_out(
+        &mut self,
+        m: &mut impl Machine,
+        process: ProcessId,
+        status: u64,
+    ) {
+        let status = u32::try_from(status & 0xff).unwrap_or(0);
+        let info = SignalInfo { status, ..SignalInfo::default() };
+        self.terminate(m, process, &info, None);
+    }
+
     /// A thread that will never run again leaves whatever it waits on; a server that works for it
     /// is told.
     pub(crate) fn give_up(&mut self, m: &mut impl Machine, t: ThreadId) {

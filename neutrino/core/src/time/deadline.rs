@@ -23,13 +23,13 @@ pub struct Deadline {
     pub(crate) at: u64,
 }
 
-/// Where in the heap a deadline is.
+/// Where in the heap a deadline is: its index and one, or 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position(u16);
 
 impl Position {
     /// Nowhere.
-    pub(crate) const NONE: Self = Self(u16::MAX);
+    pub(crate) const NONE: Self = Self(0);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ pub struct Deadlines {
 
 impl Deadlines {
     pub(crate) const fn new() -> Self {
-        Self { nodes: [Node { at: 0, who: Who::Thread(Id::FIRST) }; ROOM], length: 0 }
+        Self { nodes: [Node { at: 0, who: Who::Thread(Id::NOBODY) }; ROOM], length: 0 }
     }
 
     fn node(&self, index: usize) -> Option<Node> {
@@ -72,7 +72,7 @@ impl Kernel {
         if let Some(place) = self.deadlines.nodes.get_mut(index) {
             *place = node;
         }
-        let position = Position(u16::try_from(index).unwrap_or(u16::MAX));
+        let position = Position(u16::try_from(index.wrapping_add(1)).unwrap_or(0));
         match node.who {
             Who::Thread(t) => self.threads[t].position = position,
             Who::Timer(timer) => self.timers[timer].position = position,
@@ -84,7 +84,7 @@ impl Kernel {
             Who::Thread(t) => self.threads[t].position,
             Who::Timer(timer) => self.timers[timer].position,
         };
-        usize::from(index)
+        usize::from(index).wrapping_sub(1)
     }
 
     // Bound: the height of the heap, 11.

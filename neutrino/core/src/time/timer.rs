@@ -49,6 +49,13 @@ impl Slot for Timer {
     }
 }
 
+impl Timer {
+    /// What happens when its time comes.
+    pub(crate) const fn action(&self) -> Action {
+        self.action
+    }
+}
+
 impl Kernel {
     /// `TimerCreate`.
     pub(crate) fn timer_create(

@@ -13,6 +13,8 @@
 
 mod machine;
 mod model;
+mod objects;
 mod random;
 mod scenario;
 mod sentences;
+mod steps;

@@ -1,0 +1,138 @@
+//! The order of boot.
+
+use core::cell::UnsafeCell;
+use core::fmt::Write;
+
+use neutrino_core::machine::{FrameNumber, PhysicalRange, ThreadSlot};
+use neutrino_core::{Input, Kernel};
+use x86_64::VirtAddr;
+
+use super::memory_map::{MemoryMap, Range};
+use super::{Facts, loader};
+use crate::clock::Clock;
+use crate::cpu::features::{self, Features};
+use crate::cpu::{self, fpu};
+use crate::entry::context::Contexts;
+use crate::entry::dispatch::{SYSTEM, System};
+use crate::irq::local::Local;
+use crate::log::Log;
+use crate::machine::Machine;
+use crate::mmu::direct_map::{self, PAGE};
+use crate::mmu::kernel_map::{Image, KernelMap};
+use crate::mmu::records::Records;
+use crate::mmu::space::Spaces;
+use crate::timer::Timer;
+use crate::{calibrate, firmware, irq, panic, rtc};
+
+const FIRST_MIB: Range = Range { start: 0, end: 1 << 20 };
+const SECOND: i64 = 1_000_000_000;
+
+struct Core(UnsafeCell<Kernel>);
+
+// SAFETY: `core` hands out the only reference.
+unsafe impl Sync for Core {}
+
+static KERNEL: Core = Core(UnsafeCell::new(Kernel::new()));
+
+/// Boots; returns the first context to load.
+///
+/// # Safety
+/// - Called once, by `boot/start.s`, with what the loader left in ebx.
+pub(crate) unsafe fn start(kind: u32, address: u32, tsc: u64) -> u64 {
+    let features = features::enable();
+    // SAFETY: the loader's data are as it left them.
+    let facts = unsafe { Facts::read(kind, address) };
+    if features.smap {
+        patch_clac();
+    }
+    let image = Image::new();
+    let mut free = facts.ram.clone();
+    free.remove(FIRST_MIB);
+    free.remove(image.physical());
+    free.remove(bytes(facts.image));
+    // SAFETY: called once, on the loader's mappings; what is in use is taken out of `free`.
+    let map = unsafe { KernelMap::new(free, &facts.ram, &image, &features) };
+    panic::remember(facts.image, image.text());
+    // SAFETY: called once, with interrupts off, on the boot stack, which stays CPU 0's.
+    unsafe { cpu::install(stack_top()) };
+    irq::disable_legacy();
+    let (machine, free) = machine(map, facts, (&features, tsc));
+    // SAFETY: called once.
+    let kernel = unsafe { &mut *KERNEL.0.get() };
+    run(kernel, machine, &free)
+}
+
+fn stack_top() -> VirtAddr {
+    unsafe extern "C" {
+        static boot_stack_top: u8;
+    }
+    VirtAddr::from_ptr(&raw const boot_stack_top)
+}
+
+fn bytes(range: PhysicalRange) -> Range {
+    Range { start: range.address, end: range.address.saturating_add(range.length) }
+}
+
+/// Makes traps from user space clear AC, which they inherit, now that CLAC exists.
+fn patch_clac() {
+    unsafe extern "C" {
+        static mut trap_clac: [u8; 3];
+    }
+    let place = &raw mut trap_clac;
+    // SAFETY: three bytes reserved for this instruction; the loader's mappings are writable, and no
+    // trap runs before boot replaces them.
+    unsafe { place.write_volatile([0x0f, 0x01, 0xca]) };
+}
+
+fn machine(map: KernelMap, facts: Facts, (features, tsc): (&Features, u64)) -> (Machine, MemoryMap) {
+    let firmware = firmware::read(&map, facts.rsdp);
+    // SAFETY: called once, with interrupts off and traps installed.
+    let mut local = unsafe { Local::enable(&map) };
+    let rates = calibrate::measure(firmware.hpet, firmware.timer_port, &mut local);
+    let mut clock = Clock::new(tsc, rates.tsc);
+    let now = i64::try_from(clock.now()).unwrap_or(0);
+    clock.set_realtime_offset(rtc::read().saturating_mul(SECOND).saturating_sub(now));
+    let count = facts.ram.end().div_ceil(PAGE);
+    // SAFETY: the memory is taken for this.
+    let records = unsafe { Records::new(map.take(Records::size(count)), count) };
+    let machine = Machine {
+        // SAFETY: called once.
+        contexts: unsafe { Contexts::new() },
+        fpu: fpu::Method::enable(features),
+        loaded: None::<ThreadSlot>,
+        spaces: Spaces::new(direct_map::frame(map.root())),
+        records,
+        clock,
+        timer: Timer::new(features, &rates, &mut local),
+        local,
+        router: firmware.router,
+        power: firmware.power,
+        ram: facts.ram,
+        image: facts.image,
+        framebuffer: facts.framebuffer,
+    };
+    (machine, map.into_free())
+}
+
+fn run(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) -> u64 {
+    for range in free.iter() {
+        let first = direct_map::frame(range.start);
+        let count = u32::try_from(range.length() / PAGE).unwrap_or(u32::MAX);
+        kernel.add_memory(&mut machine, FrameNumber(first.0), count);
+    }
+    let image = machine.image;
+    loader::start(kernel, &mut machine, image);
+    announce(&machine, free);
+    let mut guard = SYSTEM.lock();
+    guard.insert(System { kernel, machine }).run(Input::Reschedule)
+}
+
+fn announce(machine: &Machine, free: &MemoryMap) {
+    let _ = writeln!(
+        Log,
+        "neutrino: {} KiB free, TSC {} Hz, boot image {} KiB",
+        free.length() / 1024,
+        machine.clock.page().tsc_hz,
+        machine.image.length / 1024
+    );
+}

@@ -1,0 +1,127 @@
+//! From saved registers to an input of the core, and on to the thread that runs next.
+//!
+//! Everything here runs with interrupts off, on the CPU's kernel stack, and ends by returning the
+//! context to load (0: idle) to `leave_kernel`.
+
+use neutrino_abi::signal::number::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+use neutrino_core::machine::Access;
+use neutrino_core::{Input, Kernel};
+use spin::Mutex;
+use x86_64::registers::control::Cr2;
+
+use super::context::Frame;
+use crate::cpu::{fpu, percpu};
+use crate::irq::Source;
+use crate::machine::Machine;
+
+/// What the one kernel lock guards.
+#[derive(Debug)]
+pub(crate) struct System {
+    /// The core.
+    pub(crate) kernel: &'static mut Kernel,
+    /// The hardware.
+    pub(crate) machine: Machine,
+}
+
+/// The kernel lock.
+pub(crate) static SYSTEM: Mutex<Option<System>> = Mutex::new(None);
+
+const CPU: usize = 0;
+const FIRST_INTERRUPT: u64 = 32;
+const PAGE_FAULT: u64 = 14;
+const SI_KERNEL: i32 = 0x80;
+const FPE_INTDIV: i32 = 1;
+const TRAP_TRACE: i32 = 2;
+const ILL_ILLOPN: i32 = 2;
+const BUS_ADRALN: i32 = 1;
+
+impl System {
+    /// Gives the core an input and the CPU to whom it chooses.
+    pub(crate) fn run(&mut self, input: Input) -> u64 {
+        let Some(thread) = self.kernel.enter(&mut self.machine, CPU, input) else { return 0 };
+        percpu::set_foreign_entry(self.kernel.foreign_entry(thread));
+        self.machine.switch(thread, self.kernel.space_of(thread))
+    }
+
+    /// Handles an interrupt; `None` if the core has nothing to do with it.
+    fn interrupt(&mut self, vector: u8) -> Option<u64> {
+        let machine = &mut self.machine;
+        let input = match Source::of(vector) {
+            Source::Line(line) => {
+                machine.router.mask(line);
+                machine.local.acknowledge();
+                Input::Interrupt { line }
+            }
+            Source::Timer => {
+                machine.local.acknowledge();
+                if !machine.timer.has_expired(&machine.clock, &mut machine.local) {
+                    return None;
+                }
+                Input::Timer
+            }
+            Source::Reschedule => {
+                machine.local.acknowledge();
+                Input::Reschedule
+            }
+            Source::Spurious => return None,
+        };
+        Some(self.run(input))
+    }
+}
+
+/// A kernel call.
+#[unsafe(no_mangle)]
+extern "C" fn enter_call(frame: &Frame) -> u64 {
+    match SYSTEM.lock().as_mut() {
+        Some(system) => system.run(Input::Call(frame.call())),
+        None => 0,
+    }
+}
+
+/// An exception or interrupt of user code.
+#[unsafe(no_mangle)]
+extern "C" fn enter_trap(frame: &Frame) -> u64 {
+    let same = (&raw const *frame).addr() as u64;
+    let mut guard = SYSTEM.lock();
+    let Some(system) = guard.as_mut() else { return 0 };
+    let vector = frame.vector();
+    match u8::try_from(vector) {
+        Ok(interrupt) if vector >= FIRST_INTERRUPT => system.interrupt(interrupt).unwrap_or(same),
+        _ if vector == PAGE_FAULT => system.run(page_fault(frame.error())),
+        _ => system.run(exception(frame)),
+    }
+}
+
+/// An interrupt of the idle loop.
+#[unsafe(no_mangle)]
+extern "C" fn enter_idle(vector: u64) -> u64 {
+    let mut guard = SYSTEM.lock();
+    let Some(system) = guard.as_mut() else { return 0 };
+    u8::try_from(vector).ok().and_then(|vector| system.interrupt(vector)).unwrap_or(0)
+}
+
+fn page_fault(error: u64) -> Input {
+    let access = match error {
+        _ if error & 0x10 != 0 => Access::Execute,
+        _ if error & 2 != 0 => Access::Write,
+        _ => Access::Read,
+    };
+    Input::PageFault { address: Cr2::read_raw(), access, error: error as u32 }
+}
+
+/// What Linux makes of exceptions.
+fn exception(frame: &Frame) -> Input {
+    let vector = frame.vector();
+    let ip = frame.ip();
+    let (signal, code, address) = match vector {
+        0 => (SIGFPE, FPE_INTDIV, ip),
+        1 => (SIGTRAP, TRAP_TRACE, ip),
+        3 => (SIGTRAP, SI_KERNEL, 0),
+        6 => (SIGILL, ILL_ILLOPN, ip),
+        11 | 12 => (SIGBUS, SI_KERNEL, 0),
+        16 | 19 => (SIGFPE, fpu::exception_code(vector), ip),
+        17 => (SIGBUS, BUS_ADRALN, 0),
+        _ => (SIGSEGV, SI_KERNEL, 0),
+    };
+    Input::Exception { signal, code, trap: vector as u32, error: frame.error() as u32, address }
+}

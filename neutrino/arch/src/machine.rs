@@ -1,0 +1,312 @@
+//! What the core asks for, on real hardware: this file only forwards.
+
+use neutrino_abi::info::Framebuffer;
+use neutrino_abi::signal::Registers;
+use neutrino_abi::time::TimePage;
+use neutrino_core::machine::{
+    CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
+    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
+};
+use x86_64::VirtAddr;
+use x86_64::instructions::port::Port;
+use x86_64::registers::model_specific::{FsBase, KernelGsBase};
+
+use crate::boot::memory_map::{MemoryMap, Range};
+use crate::clock::Clock;
+use crate::cpu::fpu::Method;
+use crate::cpu::percpu;
+use crate::entry::context::Contexts;
+use crate::irq::ioapic::Router;
+use crate::irq::local::Local;
+use crate::log;
+use crate::mmu::direct_map::{self, PAGE};
+use crate::mmu::records::Records;
+use crate::mmu::space::Spaces;
+use crate::mmu::user_copy::FramePart;
+use crate::power::Power;
+use crate::timer::Timer;
+
+/// The machine; inside the kernel lock.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) contexts: Contexts,
+    pub(crate) fpu: Method,
+    /// Whose registers (FPU, FS and GS bases) the CPU holds.
+    pub(crate) loaded: Option<ThreadSlot>,
+    pub(crate) spaces: Spaces,
+    pub(crate) records: Records,
+    pub(crate) clock: Clock,
+    pub(crate) timer: Timer,
+    pub(crate) local: Local,
+    pub(crate) router: Router,
+    pub(crate) power: Power,
+    pub(crate) ram: MemoryMap,
+    pub(crate) image: PhysicalRange,
+    pub(crate) framebuffer: Option<(PhysicalRange, Framebuffer)>,
+}
+
+/// A base that WRMSR takes: the core checks what users give; what slips through is 0.
+fn base(address: u64) -> VirtAddr {
+    VirtAddr::try_new(address).unwrap_or(VirtAddr::zero())
+}
+
+impl Machine {
+    /// Gives the CPU to a thread and tells where its registers are.
+    pub(crate) fn switch(&mut self, thread: ThreadSlot, space: SpaceSlot) -> u64 {
+        self.spaces.activate(space);
+        if self.loaded != Some(thread) {
+            if let Some(last) = self.loaded {
+                self.fpu.save(self.contexts.area(last));
+            }
+            self.loaded = Some(thread);
+            self.fpu.load(self.contexts.area(thread));
+            let context = self.contexts.get(thread);
+            FsBase::write(base(context.fs_base));
+            KernelGsBase::write(base(context.gs_base));
+            percpu::set_context_top(context.top());
+        }
+        self.contexts.get(thread).address()
+    }
+}
+
+impl ThreadContexts for Machine {
+    fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters) {
+        if self.loaded == Some(thread) {
+            self.loaded = None;
+        }
+        self.contexts.get_mut(thread).start(start);
+        self.contexts.area(thread).reset();
+    }
+
+    fn set_result(&mut self, thread: ThreadSlot, value: i64) {
+        self.contexts.get_mut(thread).set_result(value);
+    }
+
+    fn registers(&self, thread: ThreadSlot) -> Registers {
+        self.contexts.get(thread).registers()
+    }
+
+    fn set_registers(&mut self, thread: ThreadSlot, registers: &Registers) {
+        self.contexts.get_mut(thread).set_registers(registers);
+    }
+
+    fn set_fs_base(&mut self, thread: ThreadSlot, address: u64) {
+        self.contexts.get_mut(thread).fs_base = address;
+        if self.loaded == Some(thread) {
+            FsBase::write(base(address));
+        }
+    }
+
+    fn fs_base(&self, thread: ThreadSlot) -> u64 {
+        self.contexts.get(thread).fs_base
+    }
+
+    fn set_gs_base(&mut self, thread: ThreadSlot, address: u64) {
+        self.contexts.get_mut(thread).gs_base = address;
+        if self.loaded == Some(thread) {
+            KernelGsBase::write(base(address));
+        }
+    }
+
+    fn copy_fpu(&mut self, from: ThreadSlot, to: ThreadSlot) {
+        if self.loaded == Some(from) {
+            self.fpu.save(self.contexts.area(from));
+        }
+        if self.loaded == Some(to) {
+            self.loaded = None;
+        }
+        let state = *self.contexts.area(from);
+        *self.contexts.area(to) = state;
+    }
+}
+
+impl UserMemory for Machine {
+    fn read(&mut self, place: Place, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.spaces.read(place, bytes)
+    }
+
+    fn write(&mut self, place: Place, bytes: &[u8]) -> Result<(), Fault> {
+        self.spaces.write(place, bytes)
+    }
+
+    fn copy(&mut self, from: Place, to: Place, length: u64) -> Result<(), CopyFault> {
+        self.spaces.copy(from, to, length)
+    }
+
+    fn compare_exchange(&mut self, place: Place, expected: u32, new: u32) -> Result<u32, Fault> {
+        self.spaces.compare_exchange(place, expected, new)
+    }
+
+    fn copy_from_frame(
+        &mut self,
+        frame: FrameNumber,
+        offset: u32,
+        to: Place,
+        length: u32,
+    ) -> Result<(), Fault> {
+        self.spaces.copy_from_frame(FramePart::new(frame, offset, length), to)
+    }
+
+    fn copy_to_frame(
+        &mut self,
+        from: Place,
+        frame: FrameNumber,
+        offset: u32,
+        length: u32,
+    ) -> Result<(), Fault> {
+        self.spaces.copy_to_frame(from, FramePart::new(frame, offset, length))
+    }
+}
+
+impl PageTables for Machine {
+    fn frame(&mut self, frame: FrameNumber) -> &mut FrameRecord {
+        self.records.get(frame)
+    }
+
+    fn clear_frame(&mut self, frame: FrameNumber) {
+        direct_map::clear(frame, 0, PAGE);
+    }
+
+    fn clear_part(&mut self, frame: FrameNumber, offset: u32, length: u32) {
+        direct_map::clear(frame, offset.into(), length.into());
+    }
+
+    fn copy_frame(&mut self, from: FrameNumber, to: FrameNumber) {
+        direct_map::copy_frame(from, to);
+    }
+
+    fn table_word(&self, frame: FrameNumber, index: usize) -> u32 {
+        direct_map::read_half(frame, index)
+    }
+
+    fn set_table_word(&mut self, frame: FrameNumber, index: usize, word: u32) {
+        direct_map::write_half(frame, index, word);
+    }
+
+    fn table_frames(&self) -> usize {
+        self.spaces.stored()
+    }
+
+    fn add_table_frame(&mut self, frame: FrameNumber) {
+        self.spaces.store(frame);
+    }
+
+    fn remove_table_frame(&mut self) -> Option<FrameNumber> {
+        self.spaces.take()
+    }
+
+    fn space_create(&mut self, space: SpaceSlot) {
+        self.spaces.create(space);
+    }
+
+    fn space_destroy(&mut self, space: SpaceSlot) {
+        self.spaces.destroy(space);
+    }
+
+    fn map(&mut self, space: SpaceSlot, page: Page) {
+        self.spaces.map(space, &page);
+    }
+
+    fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page> {
+        self.spaces.unmap(space, address)
+    }
+
+    fn lookup(&self, space: SpaceSlot, address: u64) -> Option<Page> {
+        self.spaces.lookup(space, address)
+    }
+
+    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
+        self.spaces.next_page(space, from, end)
+    }
+}
+
+impl Devices for Machine {
+    fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn arm_timer(&mut self, deadline: u64) {
+        self.timer.arm(deadline, &self.clock, &mut self.local);
+    }
+
+    fn reschedule(&mut self, cpu: usize) {
+        self.local.reschedule(u32::try_from(cpu).unwrap_or(0));
+    }
+
+    fn mask_line(&mut self, line: u32) {
+        self.router.mask(line);
+    }
+
+    fn unmask_line(&mut self, line: u32) {
+        self.router.unmask(line);
+    }
+
+    fn has_line(&self, line: u32) -> bool {
+        self.router.has(line)
+    }
+
+    fn port_read(&mut self, port: u16, width: u32) -> u32 {
+        match width {
+            // SAFETY: the core hands on accesses of ports that a process was given.
+            1 => unsafe { Port::<u8>::new(port).read() }.into(),
+            // SAFETY: as above.
+            2 => unsafe { Port::<u16>::new(port).read() }.into(),
+            // SAFETY: as above.
+            _ => unsafe { Port::<u32>::new(port).read() },
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the port takes the low bits")]
+    fn port_write(&mut self, port: u16, width: u32, value: u32) {
+        match width {
+            // SAFETY: the core hands on accesses of ports that a process was given.
+            1 => unsafe { Port::<u8>::new(port).write(value as u8) },
+            // SAFETY: as above.
+            2 => unsafe { Port::<u16>::new(port).write(value as u16) },
+            // SAFETY: as above.
+            _ => unsafe { Port::<u32>::new(port).write(value) },
+        }
+    }
+
+    fn power_off(&mut self, status: u64) {
+        self.power.off(status);
+    }
+
+    fn reset(&mut self) {
+        self.power.restart();
+    }
+
+    fn log(&mut self, bytes: &[u8]) {
+        log::write(bytes);
+    }
+
+    fn boot_image(&self) -> PhysicalRange {
+        self.image
+    }
+
+    fn framebuffer(&self) -> Option<(PhysicalRange, Framebuffer)> {
+        self.framebuffer
+    }
+
+    fn is_device_memory(&self, range: PhysicalRange) -> bool {
+        let range = Range { start: range.address, end: range.address.saturating_add(range.length) };
+        !self.ram.overlaps(&range)
+    }
+
+    fn time_page(&self) -> FrameNumber {
+        Clock::frame()
+    }
+
+    fn time(&self) -> TimePage {
+        self.clock.page()
+    }
+
+    fn set_realtime_offset(&mut self, offset: i64) {
+        self.clock.set_realtime_offset(offset);
+    }
+
+    fn tsc(&self) -> (u64, u64) {
+        let page = self.clock.page();
+        (page.tsc_hz, page.tsc_base)
+    }
+}

@@ -1,0 +1,159 @@
+//! The epitaph: what happened, the registers, a back-trace; then the end.
+//!
+//! It takes no lock and assumes nothing about GS. Names come from the boot image's file
+//! `boot/neutrino.map` (lines of `address name`, ascending), which works for every boot loader;
+//! without it there are addresses, for `cargo xtask why`.
+
+use core::fmt::Write;
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use neutrino_abi::image::Image;
+use neutrino_core::machine::PhysicalRange;
+use x86_64::instructions::{hlt, interrupts};
+use x86_64::registers::control::{Cr2, Cr3};
+
+use crate::boot;
+use crate::boot::memory_map::Range;
+use crate::entry::context::Frame;
+use crate::log::Epitaph;
+use crate::power;
+
+const SYMBOLS: &[u8] = b"boot/neutrino.map";
+const FRAMES: usize = 32;
+/// Exit status of QEMU: 2 x 50 + 1.
+const FAILURE: u32 = 50;
+
+static IS_PANICKING: AtomicBool = AtomicBool::new(false);
+static IMAGE_ADDRESS: AtomicU64 = AtomicU64::new(0);
+static IMAGE_LENGTH: AtomicU64 = AtomicU64::new(0);
+static TEXT_START: AtomicU64 = AtomicU64::new(0);
+static TEXT_END: AtomicU64 = AtomicU64::new(0);
+
+/// Keeps what an epitaph needs.
+pub(crate) fn remember(image: PhysicalRange, text: Range) {
+    IMAGE_ADDRESS.store(image.address, Ordering::Relaxed);
+    IMAGE_LENGTH.store(image.length, Ordering::Relaxed);
+    TEXT_START.store(text.start, Ordering::Relaxed);
+    TEXT_END.store(text.end, Ordering::Relaxed);
+}
+
+/// A panic in kernel code.
+#[panic_handler]
+fn panicked(info: &PanicInfo<'_>) -> ! {
+    begin();
+    let _ = writeln!(Epitaph, "\nneutrino: {info}");
+    let frame: u64;
+    // SAFETY: reads a register.
+    unsafe { core::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack)) };
+    back_trace(frame);
+    end()
+}
+
+/// An exception in kernel code, or one that nothing survives.
+#[unsafe(no_mangle)]
+extern "C" fn fatal_trap(frame: &Frame) -> ! {
+    begin();
+    let r = frame.registers();
+    let whose = if frame.is_user() { "user" } else { "kernel" };
+    let _ = writeln!(
+        Epitaph,
+        "\nneutrino: exception {} (error {:#x}) in {whose} code, address {:#x}",
+        frame.vector(),
+        frame.error(),
+        Cr2::read_raw()
+    );
+    let _ = writeln!(
+        Epitaph,
+        "rip {:016x} rsp {:016x} flags {:08x} cr3 {:#x}",
+        r.rip,
+        r.rsp,
+        r.rflags,
+        Cr3::read().0.start_address()
+    );
+    let rows = [
+        [("rax", r.rax), ("rbx", r.rbx), ("rcx", r.rcx), ("rdx", r.rdx)],
+        [("rsi", r.rsi), ("rdi", r.rdi), ("rbp", r.rbp), ("r8 ", r.r8)],
+        [("r9 ", r.r9), ("r10", r.r10), ("r11", r.r11), ("r12", r.r12)],
+        [("r13", r.r13), ("r14", r.r14), ("r15", r.r15), ("   ", 0)],
+    ];
+    for row in rows {
+        for (name, value) in row {
+            let _ = write!(Epitaph, "{name} {value:016x} ");
+        }
+        let _ = writeln!(Epitaph);
+    }
+    if !frame.is_user() {
+        print_address(r.rip);
+        back_trace(frame.frame_pointer());
+    }
+    end()
+}
+
+/// A panic inside a panic ends at once.
+fn begin() {
+    interrupts::disable();
+    if IS_PANICKING.swap(true, Ordering::Relaxed) {
+        end();
+    }
+}
+
+fn end() -> ! {
+    power::debug_exit(FAILURE);
+    loop {
+        hlt();
+    }
+}
+
+fn back_trace(first: u64) {
+    let is_text = |address: u64| {
+        (TEXT_START.load(Ordering::Relaxed)..TEXT_END.load(Ordering::Relaxed)).contains(&address)
+    };
+    let mut frame = first;
+    // Bound: FRAMES.
+    for _ in 0..FRAMES {
+        // Kernel stacks are in the image or in its static tables.
+        if frame < 0xffff_ffff_8000_0000 || !frame.is_multiple_of(8) {
+            return;
+        }
+        let words = core::ptr::with_exposed_provenance::<u64>(frame as usize);
+        // SAFETY: an aligned address in the kernel's image; if it is no frame after all, the fault
+        // ends the epitaph.
+        let next = unsafe { words.read_volatile() };
+        // SAFETY: as above.
+        let caller = unsafe { words.wrapping_add(1).read_volatile() };
+        if !is_text(caller) {
+            return;
+        }
+        print_address(caller);
+        if next <= frame {
+            return;
+        }
+        frame = next;
+    }
+}
+
+fn print_address(address: u64) {
+    let name = symbol(address).unwrap_or("");
+    let _ = writeln!(Epitaph, "  {address:016x} {name}");
+}
+
+fn symbol(address: u64) -> Option<&'static str> {
+    let (start, length) =
+        (IMAGE_ADDRESS.load(Ordering::Relaxed), IMAGE_LENGTH.load(Ordering::Relaxed));
+    if length == 0 {
+        return None;
+    }
+    let bytes = boot::image(PhysicalRange { address: start, length });
+    let map = core::str::from_utf8(Image::new(bytes).ok()?.lookup(SYMBOLS)?.data()).ok()?;
+    let mut best = None;
+    // Bound: lines of the file.
+    for line in map.lines() {
+        let (at, name) = line.split_once(' ')?;
+        if u64::from_str_radix(at, 16).ok()? > address {
+            break;
+        }
+        best = Some(name);
+    }
+    best
+}

@@ -1,0 +1,84 @@
+//! What procnto starts by itself: the first server, straight from the boot image.
+
+use crate::memory::space::{self, Secure, Source};
+use crate::memory::stack::Strings;
+use crate::process::exec::name_of;
+use crate::process::fork::create;
+use crate::process::table::{Executable, Generation, Process, Program};
+use crate::state::State;
+use crate::system::{Clock, System};
+use alloc::vec::Vec;
+use io_msg::start::{START_INFO, StartInfo};
+use neutrino_abi::Errno;
+use neutrino_abi::handle::SYSMGR_PID;
+use neutrino_abi::process::{ProcessArgs, ThreadArgs, able};
+use neutrino_abi::sched::{PRIORITY_DEFAULT, policy};
+use neutrino_abi::signal::number::SIGCHLD;
+
+/// The first server: it serves `/`.
+pub const FIRST_SERVER: &str = "/sbin/fs-boot";
+
+/// Starts the first server.
+///
+/// # Errors
+/// ENOEXEC, ENOMEM, EAGAIN.
+pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32, Errno> {
+    let file = state.pieces.first_server;
+    let source =
+        Source { object: state.pieces.boot_image, offset: file.offset, size: file.size };
+    let mut bytes = Vec::new();
+    for _ in 0..2 {
+        bytes.extend_from_slice(FIRST_SERVER.as_bytes());
+        bytes.push(0);
+    }
+    let strings = Strings::new(bytes, 1, 0)?;
+    let pid = 2;
+    let info = StartInfo { pid, ppid: SYSMGR_PID, pgrp: pid, session: pid, ..StartInfo::default() };
+    let ready = space::build(system, &state.pieces, source, &strings, (&info, Secure::No))?;
+    let arguments = ProcessArgs {
+        space: ready.space,
+        pgrp: pid,
+        session: pid,
+        abilities: able::ALL,
+        ..ProcessArgs::default()
+    };
+    let created = create(state, system, arguments);
+    system.close(ready.space);
+    let (pid, handle) = created?;
+    let thread = ThreadArgs {
+        entry: ready.entry,
+        stack: ready.stack,
+        argument: START_INFO,
+        priority: u32::from(PRIORITY_DEFAULT),
+        policy: policy::OTHER,
+        ..ThreadArgs::default()
+    };
+    let executable = system.duplicate(state.pieces.boot_image).ok().map(|object| Executable {
+        object,
+        offset: file.offset,
+        size: file.size,
+        load_bias: ready.program.load_bias,
+    });
+    let program = Program {
+        name: name_of(FIRST_SERVER.as_bytes()),
+        path: FIRST_SERVER.as_bytes().to_vec(),
+        arguments: strings.arguments().to_vec(),
+        executable,
+        generation: Generation::Executed,
+    };
+    enter(state, system, (pid, handle), program);
+    system.thread_create(handle, &thread)?;
+    Ok(pid)
+}
+
+/// Enters a process of procnto's own making in the table: a child of procnto with every right.
+pub fn enter(state: &mut State, system: &impl System, (pid, handle): (u32, u32), program: Program) {
+    system.set_name(handle, &program.name);
+    let mut process = Process::new(pid, SYSMGR_PID);
+    process.handle = Some(handle);
+    process.abilities = able::ALL;
+    process.exit_signal = SIGCHLD;
+    process.started_ns = system.now(Clock::Monotonic);
+    process.program = program;
+    state.processes.insert(process);
+}

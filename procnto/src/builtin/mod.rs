@@ -1,0 +1,1 @@
+//! What procnto's own files hold.

@@ -1,0 +1,67 @@
+//! `on [-p PRIORITY[f|r|o]] COMMAND [ARGUMENT…]`: runs a command at a priority and policy
+//! (QNX: `on`).
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+#![allow(clippy::arithmetic_side_effects, reason = "user space: overflow checks stay on in release")]
+
+#[cfg(target_os = "none")]
+mod program {
+    use neutrino_rt::abi::sched::policy;
+    use neutrino_rt::start::Arguments;
+    use neutrino_rt::{Errno, eprintln, process, thread};
+
+    fn main(arguments: &Arguments) -> i32 {
+        let mut command = arguments.arguments.get(1..).unwrap_or_default();
+        if command.first() == Some(&b"-p".as_slice()) {
+            let wanted = arguments.get(2).and_then(parse);
+            let Some((priority, policy)) = wanted else {
+                eprintln!("on: -p wants a priority from 1 to 255, with f, r or o behind it");
+                return 2;
+            };
+            if let Err(errno) = thread::set_priority(policy, priority) {
+                eprintln!("on: cannot run at priority {priority}: {errno}");
+                return 1;
+            }
+            command = arguments.arguments.get(3..).unwrap_or_default();
+        }
+        let Some(name) = command.first() else {
+            eprintln!("on: use: on [-p PRIORITY[f|r|o]] COMMAND [ARGUMENT…]");
+            return 2;
+        };
+        let errno = start(name, command, &arguments.environment);
+        let shown = core::str::from_utf8(name).unwrap_or("?");
+        eprintln!("on: cannot run {shown}: {errno}");
+        127
+    }
+
+    /// Becomes the command, as found by its path or in the usual directories.
+    fn start(name: &[u8], command: &[&[u8]], environment: &[&[u8]]) -> Errno {
+        if name.contains(&b'/') {
+            return process::exec(name, command, environment);
+        }
+        let mut last = Errno::ENOENT;
+        for directory in ["/bin/", "/sbin/", "/usr/bin/"] {
+            let path = [directory.as_bytes(), name].concat();
+            last = process::exec(&path, command, environment);
+            if last != Errno::ENOENT {
+                break;
+            }
+        }
+        last
+    }
+
+    fn parse(text: &str) -> Option<(u8, u32)> {
+        let (number, policy) = match text.as_bytes().last()? {
+            b'f' => (text.strip_suffix('f')?, policy::FIFO),
+            b'r' => (text.strip_suffix('r')?, policy::ROUND_ROBIN),
+            b'o' => (text.strip_suffix('o')?, policy::OTHER),
+            _ => (text, policy::ROUND_ROBIN),
+        };
+        number.parse().ok().map(|priority| (priority, policy))
+    }
+
+    neutrino_rt::entry!(main);
+}
+
+#[cfg(not(target_os = "none"))]
+fn main() {}
