@@ -267,16 +267,21 @@ impl<R: Registers> Uart<R> {
             self.enable_transmit(Pending::Nothing);
             return;
         }
-        if self.registers.read(LSR) & LSR_SPACE == 0 {
-            self.enable_transmit(Pending::More);
-            return;
+        // An emulated UART is empty again at once; a real one fills up after one turn.
+        for _ in 0..TURN_LIMIT {
+            if self.registers.read(LSR) & LSR_SPACE == 0 {
+                break;
+            }
+            let mut bytes = [0; FIFO];
+            let count = device.next_output(&mut bytes);
+            if count == 0 {
+                return self.enable_transmit(Pending::Nothing);
+            }
+            for byte in bytes.iter().take(count) {
+                self.registers.write(THR, *byte);
+            }
         }
-        let mut bytes = [0; FIFO];
-        let count = device.next_output(&mut bytes);
-        for byte in bytes.iter().take(count) {
-            self.registers.write(THR, *byte);
-        }
-        self.enable_transmit(if count > 0 { Pending::More } else { Pending::Nothing });
+        self.enable_transmit(Pending::More);
     }
 
     fn enable_transmit(&mut self, pending: Pending) {

@@ -63,6 +63,7 @@ pub(crate) const SYSTEM: &[Need] = &[
     Need::file(crate::qemu::OVMF, "ovmf"),
     Need::program("musl-gcc", "musl-tools"),
     Need::program("make", "make"),
+    Need::program("tclsh", "tcl"),
     Need::program("dpkg-source", "dpkg-dev"),
     Need::program("strip", "binutils"),
 ];

@@ -19,6 +19,10 @@ const TIDY: &str = "tidy";
 /// The crate that boots the system.
 const BOOT: &str = "boot-tests";
 
+/// Programs of the system whose logic is tested on the host, too.
+const HOST_TESTED: [&str; 5] =
+    ["procnto", "native-tools", "devc-ser8250", "devc-con", "devc-pty"];
+
 /// One ring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ring {
@@ -49,7 +53,9 @@ impl Ring {
     fn packages(self, members: &Members) -> Vec<&str> {
         let host = members.host.iter().map(String::as_str);
         match self {
-            Self::Unit => host.filter(|name| *name != TIDY && *name != BOOT).collect(),
+            Self::Unit => {
+                host.filter(|name| *name != TIDY && *name != BOOT).chain(HOST_TESTED).collect()
+            }
             Self::Tidy => vec![TIDY],
             Self::Boot => vec![BOOT],
         }

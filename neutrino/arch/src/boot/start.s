@@ -125,9 +125,9 @@ start_long:
     movabs rsp, offset boot_stack_top
     movabs rax, offset start
     xor ebp, ebp
-    call rax
     movabs rcx, offset leave_kernel
-    jmp rcx
+    push rcx                    // `start` returns there: this code is not mapped by then
+    jmp rax
 
 .align 8
 boot_gdt:

@@ -1,0 +1,399 @@
+//! Paths: which server a path leads to, and messages with a path.
+//!
+//! An absolute path is resolved by the process manager to a mount connection and the length of the
+//! prefix it covers; a relative one goes to the connection of the directory it counts from. A
+//! server answers with a redirect where its part of the name space ends.
+//!
+//! `/proc/self/fd/N`, `/dev/fd/N` and `/dev/std*` name descriptors of the caller, which only the
+//! caller can reach; [`parse_descriptor`] knows them.
+
+use crate::block::{PathBuffer, Scratch, int, low};
+use crate::copy;
+use crate::dispatch::Caller;
+use crate::sys::{self, Errno, Outcome, part, room, user};
+use core::sync::atomic::Ordering::Relaxed;
+use io_msg::connect::{Connect, ConnectReply, PATH_MAX, REDIRECTS_MAX, RESULT_REDIRECT, subtype};
+use io_msg::io::Simple;
+use io_msg::kind;
+use io_msg::proc::{PathResolve, PathResolveReply};
+use neutrino_abi::handle::{COF_CLOEXEC, COF_NOSHARE, SIDE_CHANNEL, SYSMGR_COID};
+use neutrino_abi::message::{Iov, SendExtra};
+
+/// What a relative path counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// The current directory.
+    Cwd,
+    /// A directory that is open.
+    Descriptor(u32),
+}
+
+/// What a walk comes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    /// A server did it.
+    Reply(ConnectReply),
+    /// The path names a descriptor of the caller; nothing was done.
+    Descriptor(u32),
+}
+
+/// A message with a path.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Request {
+    /// What to do; the lengths are filled in.
+    pub(crate) connect: Connect,
+    /// Data behind the path.
+    pub(crate) extra: Option<Iov>,
+    /// How many descriptors the reply gives, from which number on, with which flags.
+    pub(crate) accept: SendExtra,
+
+
+}
+
+/// A request of a subtype, with a mode and `FLAG_*` bits.
+pub(crate) fn request(subtype: u16, mode: u32, flags: u32) -> Request {
+    let connect = Connect { kind: kind::IO_CONNECT, subtype, mode, flags, ..Connect::default() };
+    Request { connect, ..Request::default() }
+}
+
+/// What a descriptor argument of an `…at` call means.
+///
+/// # Errors
+/// EBADF.
+pub(crate) fn base(raw: u64) -> Result<Base, Errno> {
+    if int(raw) == linux_raw_sys::general::AT_FDCWD {
+        return Ok(Base::Cwd);
+    }
+    descriptor(raw).map(Base::Descriptor)
+}
+
+/// A descriptor argument; whether it is open is the kernel's to say.
+///
+/// # Errors
+/// EBADF: no descriptor has this number.
+pub(crate) const fn descriptor(raw: u64) -> Result<u32, Errno> {
+    let number = low(raw);
+    if number < SIDE_CHANNEL { Ok(number) } else { Err(Errno::EBADF) }
+}
+
+/// Reads a path of the program's into buffer `which`.
+///
+/// # Errors
+/// EFAULT, ENAMETOOLONG. ENOENT: it is empty.
+pub(crate) fn load(scratch: &mut Scratch, which: usize, from: u64) -> Result<(), Errno> {
+    let buffer = &mut scratch.paths[which];
+    buffer.length = copy::read_string(from, &mut buffer.bytes)?;
+    squeeze(buffer);
+    if buffer.length == 0 { Err(Errno::ENOENT) } else { Ok(()) }
+}
+
+/// As [`load`], but an empty path is fine (`AT_EMPTY_PATH`); a null pointer is one.
+///
+/// # Errors
+/// EFAULT, ENAMETOOLONG.
+pub(crate) fn load_or_empty(scratch: &mut Scratch, from: u64) -> Result<bool, Errno> {
+    if from == 0 {
+        scratch.paths[0].length = 0;
+        return Ok(true);
+    }
+    match load(scratch, 0, from) {
+        Err(Errno::ENOENT) => Ok(true),
+        other => other.map(|()| false),
+    }
+}
+
+/// Makes one slash of several.
+fn squeeze(path: &mut PathBuffer) {
+    let mut to = 0;
+    for from in 0..path.length {
+        let byte = path.bytes[from];
+        if byte == b'/' && to > 0 && path.bytes[to - 1] == b'/' {
+            continue;
+        }
+        path.bytes[to] = byte;
+        to += 1;
+    }
+    path.length = to;
+}
+
+/// The descriptor that a path names, and what of the path follows it.
+pub(crate) fn parse_descriptor(path: &[u8], pid: u32) -> Option<(u32, &[u8])> {
+    for (name, number) in [(&b"/dev/stdin"[..], 0), (b"/dev/stdout", 1), (b"/dev/stderr", 2)] {
+        if path == name {
+            return Some((number, b""));
+        }
+    }
+    let rest = path
+        .strip_prefix(b"/dev/fd/")
+        .or_else(|| path.strip_prefix(b"/proc/self/fd/"))
+        .or_else(|| own_descriptors(path, pid))?;
+    let (number, rest) = parse_number(rest)?;
+    match rest {
+        [] => Some((number, rest)),
+        [b'/', rest @ ..] => Some((number, rest)),
+        _ => None,
+    }
+}
+
+/// What follows `/proc/PID/fd/`.
+fn own_descriptors(path: &[u8], pid: u32) -> Option<&[u8]> {
+    let (number, rest) = parse_number(path.strip_prefix(b"/proc/")?)?;
+    if number == pid { rest.strip_prefix(b"/fd/") } else { None }
+}
+
+/// A decimal number at the start, and what follows.
+fn parse_number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = text.split_at_checked(digits)?;
+    let value = number.iter().try_fold(0_u32, |value, digit| {
+        value.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+    })?;
+    if digits == 0 || value >= SIDE_CHANNEL { None } else { Some((value, rest)) }
+}
+
+/// Where a path is sent to: a connection, how much of the path it knows already, and whether the
+/// connection is to be closed afterwards.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    coid: u32,
+    covered: usize,
+    attach: Option<u32>,
+}
+
+impl Target {
+    fn close(self) {
+        if self.attach.is_some() {
+            let _closed = sys::detach(self.coid);
+        }
+    }
+}
+
+/// Asks the process manager who serves an absolute path.
+fn resolve(caller: &Caller<'_>, path: &[u8]) -> Result<Target, Errno> {
+    let message = PathResolve {
+        kind: kind::PATH_RESOLVE,
+        path_length: low(path.len() as u64),
+        ..PathResolve::default()
+    };
+    let mut reply = PathResolveReply::default();
+    let extra = SendExtra {
+        accepted_count: 1,
+        accepted_minimum: SIDE_CHANNEL,
+        accepted_flags: COF_CLOEXEC | COF_NOSHARE,
+        ..SendExtra::default()
+    };
+    caller.send(SYSMGR_COID, &[part(&message), part(path)], &[room(&mut reply)], Some(&extra))?;
+    let covered = (reply.prefix_length as usize).min(path.len());
+    Ok(Target { coid: reply.coid, covered, attach: Some(reply.attach) })
+}
+
+fn target(caller: &Caller<'_>, from: Base, path: &[u8]) -> Result<Target, Errno> {
+    match (path.first(), from) {
+        (Some(b'/'), _) => resolve(caller, path),
+        (_, Base::Descriptor(coid)) => Ok(Target { coid, covered: 0, attach: None }),
+        (_, Base::Cwd) => {
+            Ok(Target { coid: caller.process.cwd.load(Relaxed), covered: 0, attach: None })
+        }
+    }
+}
+
+/// Sends a request with the path in buffer 0 to whoever serves it. The reply's data is left in
+/// `Scratch::reply`.
+///
+/// # Errors
+/// ELOOP: too many redirects. What the servers answer.
+pub(crate) fn walk(
+    caller: &mut Caller<'_>,
+    from: Base,
+    request: &Request,
+) -> Result<Found, Errno> {
+    let mut from = from;
+    for _ in 0..=REDIRECTS_MAX {
+        let pid = caller.process.pid.load(Relaxed);
+        if let Some((number, rest)) = parse_descriptor(caller.scratch.paths[0].get(), pid) {
+            if rest.is_empty() && !wants_link(request) {
+                return Ok(Found::Descriptor(number));
+            }
+            if !rest.is_empty() {
+                let start = caller.scratch.paths[0].length - rest.len();
+                let end = caller.scratch.paths[0].length;
+                caller.scratch.paths[0].bytes.copy_within(start..end, 0);
+                caller.scratch.paths[0].length = end - start;
+                from = Base::Descriptor(number);
+            }
+        }
+        let place = target(caller, from, caller.scratch.paths[0].get())?;
+        let outcome = exchange(caller, place, request);
+        place.close();
+        let reply = outcome?;
+        if reply.result != RESULT_REDIRECT {
+            return Ok(Found::Reply(reply));
+        }
+        take_redirect(caller, 0, &reply)?;
+    }
+    Err(Errno::ELOOP)
+}
+
+/// A request about the name itself, not about what it leads to.
+fn wants_link(request: &Request) -> bool {
+    match request.connect.subtype {
+        subtype::READLINK | subtype::UNLINK | subtype::SYMLINK | subtype::LINK | subtype::RENAME => true,
+        _ => request.connect.flags & io_msg::connect::FLAG_NOFOLLOW != 0,
+    }
+}
+
+/// Sends the request, with the path from `place.covered` on.
+fn exchange(
+    caller: &mut Caller<'_>,
+    place: Target,
+    request: &Request,
+) -> Result<ConnectReply, Errno> {
+    let mut reply = ConnectReply::default();
+    let data = room(&mut caller.scratch.reply);
+    let path = &caller.scratch.paths[0].get()[place.covered..];
+    let extra = request.extra.unwrap_or_else(|| user(0, 0));
+    let message = Connect {
+        path_length: low(path.len() as u64),
+        extra_length: low(extra.length),
+        ..request.connect
+    };
+    caller.send(
+        place.coid,
+        &[part(&message), part(path), extra],
+        &[room(&mut reply), data],
+        (request.accept.accepted_count > 0).then_some(&request.accept),
+    )?;
+    Ok(reply)
+}
+
+/// Goes on with the path that the reply holds.
+fn take_redirect(caller: &mut Caller<'_>, which: usize, reply: &ConnectReply) -> Result<(), Errno> {
+    let length = reply.data_length as usize;
+    let Scratch { paths, reply, .. } = &mut *caller.scratch;
+    let path = reply.get(..length).filter(|_| length < PATH_MAX).ok_or(Errno::ENAMETOOLONG)?;
+    paths[which].set(path)?;
+    if paths[which].get().first() == Some(&b'/') { Ok(()) } else { Err(Errno::EIO) }
+}
+
+/// Sends a request with two paths (`RENAME`, `LINK`), in buffers 0 and 1.
+///
+/// # Errors
+/// EXDEV: they are on different mounts. ELOOP. What the servers answer.
+pub(crate) fn walk_two(
+    caller: &mut Caller<'_>,
+    bases: [Base; 2],
+    request: &Request,
+) -> Result<ConnectReply, Errno> {
+    make_absolute(caller, 0, bases[0])?;
+    make_absolute(caller, 1, bases[1])?;
+    for _ in 0..=REDIRECTS_MAX {
+        let first = resolve(caller, caller.scratch.paths[0].get())?;
+        let second = match resolve(caller, caller.scratch.paths[1].get()) {
+            Ok(second) => second,
+            Err(error) => {
+                first.close();
+                return Err(error);
+            }
+        };
+        second.close();
+        let rest = &caller.scratch.paths[1].get()[second.covered..];
+        let both = Request { extra: Some(part(rest)), ..*request };
+        let outcome = if first.attach == second.attach {
+            exchange(caller, first, &both)
+        } else {
+            Err(Errno::EXDEV)
+        };
+        first.close();
+        let reply = outcome?;
+        if reply.result != RESULT_REDIRECT {
+            return Ok(reply);
+        }
+        take_redirect(caller, usize::from(reply.which != 0), &reply)?;
+    }
+    Err(Errno::ELOOP)
+}
+
+/// Puts the path of the directory it counts from before a relative path.
+fn make_absolute(caller: &mut Caller<'_>, which: usize, from: Base) -> Result<(), Errno> {
+    if caller.scratch.paths[which].get().first() == Some(&b'/') {
+        return Ok(());
+    }
+    let coid = match from {
+        Base::Cwd => caller.process.cwd.load(Relaxed),
+        Base::Descriptor(coid) => coid,
+    };
+    let length = path_of(caller, coid)?;
+    let Scratch { paths, reply, .. } = &mut *caller.scratch;
+    let path = &mut paths[which];
+    let slash = usize::from(length != 1);
+    let end = path.length;
+    let start = length + slash;
+    if start + end >= PATH_MAX {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    path.bytes.copy_within(0..end, start);
+    path.bytes[..length].copy_from_slice(&reply[..length]);
+    path.bytes[length..start].fill(b'/');
+    path.length = start + end;
+    Ok(())
+}
+
+/// The absolute path of something open, left in `Scratch::reply`; returns its length.
+///
+/// # Errors
+/// EBADF. What the server answers.
+pub(crate) fn path_of(caller: &mut Caller<'_>, coid: u32) -> Result<usize, Errno> {
+    let message = Simple { kind: kind::IO_FDINFO, ..Simple::default() };
+    let reply = room(&mut caller.scratch.reply[..PATH_MAX]);
+    let status = caller.send(coid, &[part(&message)], &[reply], None)?;
+    let bytes = &caller.scratch.reply[..PATH_MAX];
+    let claimed = crate::block::index(status).min(PATH_MAX);
+    let length = if claimed > 0 { claimed } else { PATH_MAX };
+    Ok(bytes[..length].iter().position(|&byte| byte == 0).unwrap_or(length))
+}
+
+/// Sends a message that is its type alone and takes a structure as the reply.
+pub(crate) fn simple(caller: &Caller<'_>, coid: u32, kind: u16, reply: Iov) -> Outcome {
+    let message = Simple { kind, ..Simple::default() };
+    caller.send(coid, &[part(&message)], &[reply], None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(text: &[u8]) -> PathBuffer {
+        let mut path = PathBuffer { length: 0, bytes: [0; PATH_MAX] };
+        path.set(text).unwrap();
+        path
+    }
+
+    #[test]
+    fn several_slashes_become_one() {
+        let mut path = buffer(b"//usr///bin//");
+        squeeze(&mut path);
+        assert_eq!(path.get(), b"/usr/bin/");
+    }
+
+    #[test]
+    fn paths_of_the_callers_descriptors_are_known() {
+        assert_eq!(parse_descriptor(b"/dev/stdin", 9), Some((0, &b""[..])));
+        assert_eq!(parse_descriptor(b"/dev/fd/63", 9), Some((63, &b""[..])));
+        assert_eq!(parse_descriptor(b"/proc/self/fd/3/etc", 9), Some((3, &b"etc"[..])));
+        assert_eq!(parse_descriptor(b"/proc/9/fd/4", 9), Some((4, &b""[..])));
+    }
+
+    #[test]
+    fn paths_of_other_things_are_left_to_their_servers() {
+        for path in [&b"/proc/8/fd/4"[..], b"/dev/fd", b"/dev/fd/", b"/dev/fd/x", b"/dev/fd/3x"] {
+            assert_eq!(parse_descriptor(path, 9), None, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_negative_descriptor_is_none() {
+        assert_eq!(descriptor(u64::MAX), Err(Errno::EBADF));
+        assert_eq!(base(-100_i64.cast_unsigned() as u64), Ok(Base::Cwd));
+        assert_eq!(base(0xffff_ff9c), Ok(Base::Cwd));
+    }
+}
