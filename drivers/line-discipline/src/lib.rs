@@ -33,7 +33,7 @@ mod waiting;
 pub use client::{Client, Done, GroupState, Parentage, System};
 pub use control::{Access, Caller, Control, Group, Refusal, Session, StopSignal};
 pub use request::{Answer, BreakState, Context, Device, NoDevice, Request, data_size};
-pub use terminal::{Changed, Mode, Terminal};
+pub use terminal::{Changed, Mode, Sending, Terminal};
 pub use line::{Flush, Line, Read, Timer, When};
 pub use output::Flow;
 pub use signal::Signal;

@@ -14,7 +14,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use crate::{
     Answer, Caller, Changed, Client, Context, Device, Done, Group, GroupState, Mode, Parentage,
-    Request, Session, Signal, StopSignal, System, Terminal, Termios, WindowSize,
+    Request, Sending, Session, Signal, StopSignal, System, Terminal, Termios, WindowSize,
 };
 
 /// A client that waits, by its rcvid.
@@ -149,6 +149,13 @@ impl Tty {
             attributes,
             told: None,
         }
+    }
+
+    /// Makes the slave of a pseudo-terminal: output counts as sent at once.
+    #[must_use]
+    pub fn pseudo(path: &str, numbers: (u64, u32)) -> Self {
+        let tty = Self::new(path, numbers, Termios::default(), WindowSize::default());
+        Self { terminal: tty.terminal.with_sending(Sending::AtOnce), ..tty }
     }
 
     /// Takes note of a new open file; its opener's session may gain the terminal by it.

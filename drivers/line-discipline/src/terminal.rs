@@ -24,6 +24,15 @@ pub enum Mode {
     NonBlocking,
 }
 
+/// When written output counts as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// When the device has it.
+    ByDevice,
+    /// At once: behind a pseudo-terminal is a program, which need not read now.
+    AtOnce,
+}
+
 /// Bytes that one read takes at most; POSIX lets a read be short.
 const READ_LIMIT: usize = crate::INPUT_LIMIT;
 /// Nanoseconds in the unit of `VTIME`.
@@ -36,6 +45,7 @@ pub struct Terminal<C> {
     pub(crate) control: Control,
     pub(crate) waiting: Waiting<C>,
     defaults: Termios,
+    sending: Sending,
     deadline: Option<u64>,
     /// Bytes of input when the deadline was set: only another byte moves it.
     timed_bytes: usize,
@@ -50,9 +60,16 @@ impl<C: Client> Terminal<C> {
             control: Control::Free,
             waiting: Waiting::new(),
             defaults: termios,
+            sending: Sending::ByDevice,
             deadline: None,
             timed_bytes: 0,
         }
+    }
+
+    /// Sets when output counts as sent; [`Sending::ByDevice`] otherwise.
+    #[must_use]
+    pub fn with_sending(self, sending: Sending) -> Self {
+        Self { sending, ..self }
     }
 
     /// Gives the line.
@@ -95,7 +112,8 @@ impl<C: Client> Terminal<C> {
         self.signal_foreground(signal, system);
     }
 
-    pub(crate) fn signal_foreground(&self, signal: Option<Signal>, system: &mut impl System) {
+    /// Sends a signal to the foreground group, if there is one.
+    pub fn signal_foreground(&self, signal: Option<Signal>, system: &mut impl System) {
         if let (Control::Owned { session, foreground }, Some(signal)) = (self.control, signal) {
             system.signal(session, foreground, signal);
         }
@@ -213,7 +231,7 @@ impl<C: Client> Terminal<C> {
 
     fn serve_drainers(&mut self) -> Changed {
         let mut changed = Changed::Nothing;
-        while self.line.is_drained() {
+        while self.sending == Sending::AtOnce || self.line.is_drained() {
             let Some(drainer) = self.waiting.drainers.pop_front() else { break };
             match drainer.then {
                 Then::Nothing => {}

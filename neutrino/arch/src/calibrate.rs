@@ -76,7 +76,8 @@ impl Reference {
 /// If there is none.
 pub(crate) fn measure(hpet: Option<u64>, timer_port: Option<u16>, local: &mut Local) -> Rates {
     let reference = hpet.and_then(Reference::hpet);
-    let reference = reference.or_else(|| timer_port.map(|port| Reference::PmTimer(Port::new(port))));
+    let reference =
+        reference.or_else(|| timer_port.map(|port| Reference::PmTimer(Port::new(port))));
     #[expect(clippy::expect_used, reason = "boot cannot go on")]
     let mut reference = reference.expect("this machine has neither an HPET nor an ACPI timer");
     let rates = measure_for(SHORT_NS, &mut reference, local);

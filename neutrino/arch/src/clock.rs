@@ -62,7 +62,7 @@ impl Clock {
     /// Nanoseconds since boot.
     pub(crate) fn now(&self) -> u64 {
         let ticks = tsc().wrapping_sub(self.page.tsc_base);
-        (u128::from(ticks) * u128::from(self.page.multiplier) >> SHIFT) as u64
+        ((u128::from(ticks) * u128::from(self.page.multiplier)) >> SHIFT) as u64
     }
 
     /// The TSC at a point in time.
@@ -90,14 +90,16 @@ impl Clock {
 
     fn publish(&self) {
         let page = PAGE.0.get();
+        // The first field.
+        let sequence = page.cast::<u32>();
         let odd = TimePage { sequence: self.page.sequence.wrapping_sub(1), ..self.page };
         // SAFETY: the static is this module's; the one clock is the only writer.
-        unsafe { (&raw mut (*page).sequence).write_volatile(odd.sequence) };
+        unsafe { sequence.write_volatile(odd.sequence) };
         compiler_fence(Ordering::SeqCst);
         // SAFETY: as above.
         unsafe { page.write_volatile(odd) };
         compiler_fence(Ordering::SeqCst);
         // SAFETY: as above.
-        unsafe { (&raw mut (*page).sequence).write_volatile(self.page.sequence) };
+        unsafe { sequence.write_volatile(self.page.sequence) };
     }
 }

@@ -16,7 +16,11 @@ use crate::power::Power;
 struct Handler<'a>(&'a KernelMap);
 
 impl AcpiHandler for Handler<'_> {
-    unsafe fn map_physical_region<T>(&self, address: usize, size: usize) -> PhysicalMapping<Self, T> {
+    unsafe fn map_physical_region<T>(
+        &self,
+        address: usize,
+        size: usize,
+    ) -> PhysicalMapping<Self, T> {
         let start = self.0.map_tables(address as u64, size as u64).cast::<T>();
         let start = NonNull::new(start).unwrap_or(NonNull::dangling());
         // SAFETY: the region is mapped at the direct map for good.
@@ -80,10 +84,8 @@ fn router(map: &KernelMap, tables: &AcpiTables<Handler<'_>>) -> Router {
 }
 
 fn port(address: &GenericAddress) -> Option<u16> {
-    match address.address_space {
-        AddressSpace::SystemIo => u16::try_from(address.address).ok().filter(|&port| port != 0),
-        _ => None,
-    }
+    let port = u16::try_from(address.address).ok().filter(|&port| port != 0)?;
+    (address.address_space == AddressSpace::SystemIo).then_some(port)
 }
 
 fn fixed(map: &KernelMap, tables: &AcpiTables<Handler<'_>>) -> (Power, Option<u16>) {

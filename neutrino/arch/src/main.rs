@@ -12,7 +12,6 @@
 
 mod boot;
 mod irq;
-mod rtc;
 
 #[cfg(not(test))]
 mod calibrate;

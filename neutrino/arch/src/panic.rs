@@ -42,7 +42,7 @@ pub(crate) fn remember(image: PhysicalRange, text: Range) {
 #[panic_handler]
 fn panicked(info: &PanicInfo<'_>) -> ! {
     begin();
-    let _ = writeln!(Epitaph, "\nneutrino: {info}");
+    writeln!(Epitaph, "\nneutrino: {info}").ok();
     let frame: u64;
     // SAFETY: reads a register.
     unsafe { core::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack)) };
@@ -56,21 +56,23 @@ extern "C" fn fatal_trap(frame: &Frame) -> ! {
     begin();
     let r = frame.registers();
     let whose = if frame.is_user() { "user" } else { "kernel" };
-    let _ = writeln!(
+    writeln!(
         Epitaph,
         "\nneutrino: exception {} (error {:#x}) in {whose} code, address {:#x}",
         frame.vector(),
         frame.error(),
         Cr2::read_raw()
-    );
-    let _ = writeln!(
+    )
+    .ok();
+    writeln!(
         Epitaph,
         "rip {:016x} rsp {:016x} flags {:08x} cr3 {:#x}",
         r.rip,
         r.rsp,
         r.rflags,
         Cr3::read().0.start_address()
-    );
+    )
+    .ok();
     let rows = [
         [("rax", r.rax), ("rbx", r.rbx), ("rcx", r.rcx), ("rdx", r.rdx)],
         [("rsi", r.rsi), ("rdi", r.rdi), ("rbp", r.rbp), ("r8 ", r.r8)],
@@ -79,9 +81,9 @@ extern "C" fn fatal_trap(frame: &Frame) -> ! {
     ];
     for row in rows {
         for (name, value) in row {
-            let _ = write!(Epitaph, "{name} {value:016x} ");
+            write!(Epitaph, "{name} {value:016x} ").ok();
         }
-        let _ = writeln!(Epitaph);
+        writeln!(Epitaph).ok();
     }
     if !frame.is_user() {
         print_address(r.rip);
@@ -135,7 +137,7 @@ fn back_trace(first: u64) {
 
 fn print_address(address: u64) {
     let name = symbol(address).unwrap_or("");
-    let _ = writeln!(Epitaph, "  {address:016x} {name}");
+    writeln!(Epitaph, "  {address:016x} {name}").ok();
 }
 
 fn symbol(address: u64) -> Option<&'static str> {

@@ -63,7 +63,7 @@ impl Timer {
             (Mode::CountDown { .. }, NEVER) => local.count_down(0),
             (Mode::CountDown { multiplier }, deadline) => {
                 let distance = deadline.saturating_sub(clock.now()).min(LONGEST_NS);
-                let ticks = u128::from(distance) * u128::from(multiplier) >> 32;
+                let ticks = (u128::from(distance) * u128::from(multiplier)) >> 32;
                 local.count_down(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
             }
         }

@@ -272,3 +272,20 @@ impl Hasher for Fnv {
         }
     }
 }
+
+impl Kernel {
+    /// The priority that a thread runs at; for tests.
+    #[must_use]
+    pub fn priority_of(&self, thread: crate::machine::ThreadSlot) -> u8 {
+        let id = crate::slab::Id::from_index(thread.0);
+        id.map_or(0, |t| self.threads[t].effective.0)
+    }
+
+    /// The server-side number of a thread's connection; for tests.
+    #[must_use]
+    pub fn scoid_of(&self, thread: crate::machine::ThreadSlot, coid: u32) -> u32 {
+        crate::slab::Id::from_index(thread.0)
+            .and_then(|t| self.handle_connection(self.process_of(t), coid).ok())
+            .map_or(0, |id| u32::from(id.index()))
+    }
+}

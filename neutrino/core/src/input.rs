@@ -97,6 +97,7 @@ impl Kernel {
         match result {
             Ok(Outcome::Value(value)) => m.set_result(slot(caller), value),
             Err(errno) => m.set_result(slot(caller), errno.to_result()),
+            Ok(Outcome::Gone) if self.caller == Some(caller) => {}
             Ok(Outcome::Blocked | Outcome::Gone) => return,
         }
         if !keeps_timeout && !self.threads[caller].state.is_blocked() {

@@ -28,6 +28,7 @@ pub mod path;
 pub mod port;
 pub mod process;
 pub mod signal;
+pub mod spawn;
 pub mod start;
 pub mod stdio;
 pub mod sync;

@@ -60,7 +60,9 @@ fn load(kernel: &mut Kernel, machine: &mut Machine, (space, file): (SpaceSlot, &
         let bytes = segment
             .p_offset
             .checked_sub(before)
-            .and_then(|start| file.get(start as usize..)?.get(..(before + segment.p_filesz) as usize))
+            .and_then(|start| {
+                file.get(start as usize..)?.get(..(before + segment.p_filesz) as usize)
+            })
             .expect("procnto's segments do not lie in its file");
         kernel
             .boot_map(

@@ -37,12 +37,18 @@ impl Range {
 
     /// The whole pages inside.
     const fn shrunk(self) -> Self {
-        Self { start: self.start.saturating_add(PAGE - 1) & !(PAGE - 1), end: self.end & !(PAGE - 1) }
+        Self {
+            start: self.start.saturating_add(PAGE - 1) & !(PAGE - 1),
+            end: self.end & !(PAGE - 1),
+        }
     }
 
     /// The pages that it touches.
     const fn grown(self) -> Self {
-        Self { start: self.start & !(PAGE - 1), end: self.end.saturating_add(PAGE - 1) & !(PAGE - 1) }
+        Self {
+            start: self.start & !(PAGE - 1),
+            end: self.end.saturating_add(PAGE - 1) & !(PAGE - 1),
+        }
     }
 }
 
@@ -104,7 +110,10 @@ impl MemoryMap {
         let range = range.grown();
         let before = core::mem::replace(self, Self::new());
         for piece in before.iter() {
-            self.push(Range { start: piece.start, end: piece.end.min(range.start).max(piece.start) });
+            self.push(Range {
+                start: piece.start,
+                end: piece.end.min(range.start).max(piece.start),
+            });
             self.push(Range { start: piece.start.max(range.end).min(piece.end), end: piece.end });
         }
     }

@@ -67,7 +67,9 @@ pub(super) unsafe fn read(address: u32) -> Facts {
         // SAFETY: the loader says that there are so many areas.
         let area = unsafe { load::<Area>(info.map + index * size_of::<Area>() as u64) };
         if area.kind == RAM {
-            facts.ram.add(Range { start: area.address, end: area.address.saturating_add(area.size) });
+            facts
+                .ram
+                .add(Range { start: area.address, end: area.address.saturating_add(area.size) });
         }
     }
     facts

@@ -22,10 +22,9 @@ use crate::mmu::kernel_map::{Image, KernelMap};
 use crate::mmu::records::Records;
 use crate::mmu::space::Spaces;
 use crate::timer::Timer;
-use crate::{calibrate, firmware, irq, panic, rtc};
+use crate::{calibrate, firmware, irq, panic};
 
 const FIRST_MIB: Range = Range { start: 0, end: 1 << 20 };
-const SECOND: i64 = 1_000_000_000;
 
 struct Core(UnsafeCell<Kernel>);
 
@@ -84,14 +83,16 @@ fn patch_clac() {
     unsafe { place.write_volatile([0x0f, 0x01, 0xca]) };
 }
 
-fn machine(map: KernelMap, facts: Facts, (features, tsc): (&Features, u64)) -> (Machine, MemoryMap) {
+fn machine(
+    map: KernelMap,
+    facts: Facts,
+    (features, tsc): (&Features, u64),
+) -> (Machine, MemoryMap) {
     let firmware = firmware::read(&map, facts.rsdp);
     // SAFETY: called once, with interrupts off and traps installed.
     let mut local = unsafe { Local::enable(&map) };
     let rates = calibrate::measure(firmware.hpet, firmware.timer_port, &mut local);
-    let mut clock = Clock::new(tsc, rates.tsc);
-    let now = i64::try_from(clock.now()).unwrap_or(0);
-    clock.set_realtime_offset(rtc::read().saturating_mul(SECOND).saturating_sub(now));
+    let clock = Clock::new(tsc, rates.tsc);
     let count = facts.ram.end().div_ceil(PAGE);
     // SAFETY: the memory is taken for this.
     let records = unsafe { Records::new(map.take(Records::size(count)), count) };
@@ -128,11 +129,12 @@ fn run(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) -> u
 }
 
 fn announce(machine: &Machine, free: &MemoryMap) {
-    let _ = writeln!(
+    writeln!(
         Log,
         "neutrino: {} KiB free, TSC {} Hz, boot image {} KiB",
         free.length() / 1024,
         machine.clock.page().tsc_hz,
         machine.image.length / 1024
-    );
+    )
+    .ok();
 }

@@ -109,9 +109,9 @@ start_pages:
     or eax, 0x80010001          // PG, WP, PE
     mov cr0, eax
     lgdt [boot_gdt_pointer]
-    .att_syntax
-    ljmp $8, $start_long
-    .intel_syntax noprefix
+    .byte 0xea                  // far jump, which Intel syntax cannot say here
+    .long start_long
+    .short 8
 .code64
 start_long:
     xor eax, eax

@@ -5,6 +5,7 @@ use core::arch::x86_64::{__cpuid, __cpuid_count};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags};
 
 /// What the rest of arch asks about.
+#[allow(clippy::struct_excessive_bools, reason = "bits of CPUID, independent of each other")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Features {
     /// CLAC exists.
@@ -19,8 +20,6 @@ pub(crate) struct Features {
     pub(crate) avx: bool,
     /// The local APIC timer compares with the TSC.
     pub(crate) tsc_deadline: bool,
-    /// The local APIC is reached through MSRs.
-    pub(crate) x2apic: bool,
 }
 
 struct Raw {
@@ -41,7 +40,8 @@ fn raw() -> Raw {
         (0, 0)
     };
     let leaf_d1_eax = if highest >= 0xd { __cpuid_count(0xd, 1).eax } else { 0 };
-    let extended_edx = if __cpuid(0x8000_0000).eax >= 0x8000_0001 { __cpuid(0x8000_0001).edx } else { 0 };
+    let extended_edx =
+        if __cpuid(0x8000_0000).eax >= 0x8000_0001 { __cpuid(0x8000_0001).edx } else { 0 };
     Raw { leaf1_ecx: leaf1.ecx, leaf7_ebx, leaf7_ecx, leaf_d1_eax, extended_edx }
 }
 
@@ -57,7 +57,6 @@ pub(crate) fn enable() -> Features {
         xsaveopt: xsave && has(raw.leaf_d1_eax, 0),
         avx: xsave && has(raw.leaf1_ecx, 28),
         tsc_deadline: has(raw.leaf1_ecx, 24),
-        x2apic: has(raw.leaf1_ecx, 21),
     };
     let mut cr4 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION
         | Cr4Flags::PAGE_GLOBAL

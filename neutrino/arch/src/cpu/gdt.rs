@@ -46,7 +46,9 @@ pub(super) fn enable_syscall() {
     unsafe extern "C" {
         fn syscall_entry();
     }
-    let _ = Star::write(USER_CODE, USER_DATA, KERNEL_CODE, KERNEL_DATA);
+    #[expect(clippy::expect_used, reason = "boot; the selectors are constants")]
+    Star::write(USER_CODE, USER_DATA, KERNEL_CODE, KERNEL_DATA)
+        .expect("selectors in SYSRET's order");
     LStar::write(VirtAddr::new(syscall_entry as *const () as u64));
     SFMask::write(
         RFlags::DIRECTION_FLAG

@@ -42,8 +42,7 @@ struct Shared<T>(UnsafeCell<T>);
 // SAFETY: a CPU reaches only its own element, through `block` at boot and through GS afterwards.
 unsafe impl<T> Sync for Shared<T> {}
 
-static BLOCKS: Shared<[PerCpu; CPUS]> =
-    Shared(UnsafeCell::new([const { PerCpu::new() }; CPUS]));
+static BLOCKS: Shared<[PerCpu; CPUS]> = Shared(UnsafeCell::new([const { PerCpu::new() }; CPUS]));
 
 #[unsafe(link_section = ".bss..tables")]
 static STACKS: Shared<[[ExceptionStack; EXCEPTION_STACKS]; CPUS]> = Shared(UnsafeCell::new(

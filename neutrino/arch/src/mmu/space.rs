@@ -156,10 +156,8 @@ impl Spaces {
     }
 
     fn root(&self, space: SpaceSlot) -> Option<FrameNumber> {
-        match self.roots[usize::from(space.0) & (SPACES - 1)] {
-            0 => None,
-            frame => Some(FrameNumber(frame)),
-        }
+        let frame = *self.roots.get(usize::from(space.0) & (SPACES - 1))?;
+        (frame != 0).then_some(FrameNumber(frame))
     }
 
     /// The top table, if the address is one of user space.
@@ -168,7 +166,9 @@ impl Spaces {
     }
 
     fn set_root(&mut self, space: SpaceSlot, frame: u32) {
-        self.roots[usize::from(space.0) & (SPACES - 1)] = frame;
+        if let Some(root) = self.roots.get_mut(usize::from(space.0) & (SPACES - 1)) {
+            *root = frame;
+        }
     }
 
     /// Makes an empty space.

@@ -129,6 +129,17 @@ impl Kernel {
     /// leaves its connections dead.
     // Bound: one turn for each client, pulse and connection of the channel.
     pub(crate) fn channel_end(&mut self, m: &mut impl Machine, id: ChannelId) {
+        // First, so that nothing below is told to the channel itself.
+        let owner = &mut self.processes[self.channels[id].process];
+        if owner.thread_death == Some(id) {
+            owner.thread_death = None;
+        }
+        if owner.coid_death == Some(id) {
+            owner.coid_death = None;
+        }
+        if self.manager == Some(id) {
+            self.manager = None;
+        }
         while let Some(client) = self.channels[id].senders.first() {
             self.wake_with(m, client, Err(Errno::ESRCH));
         }
@@ -150,16 +161,6 @@ impl Kernel {
         }
         while let Some(connection) = self.channels[id].connections.first() {
             self.connection_orphan(m, connection);
-        }
-        let owner = &mut self.processes[self.channels[id].process];
-        if owner.thread_death == Some(id) {
-            owner.thread_death = None;
-        }
-        if owner.coid_death == Some(id) {
-            owner.coid_death = None;
-        }
-        if self.manager == Some(id) {
-            self.manager = None;
         }
         self.channels.remove(id);
     }

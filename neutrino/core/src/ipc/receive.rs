@@ -42,7 +42,7 @@ impl Kernel {
             }
             let sender = self.channels[channel].senders.first();
             let (Some(client), Takes::All) = (sender, from.takes) else { break };
-            if let Some(rcvid) = self.receive_message(m, t, channel, client, &into)? {
+            if let Some(rcvid) = self.receive_message(m, channel, client, &into)? {
                 return Ok(Outcome::Value(rcvid.cast_signed()));
             }
         }
@@ -88,7 +88,6 @@ impl Kernel {
     fn receive_message(
         &mut self,
         m: &mut impl Machine,
-        t: ThreadId,
         channel: ChannelId,
         client: ThreadId,
         into: &Into,
