@@ -99,7 +99,13 @@ impl Cell {
     pub fn colours(self) -> (u32, u32) {
         let bold = self.attributes.contains(Attributes::BOLD);
         let foreground = match self.foreground {
-            Colour::Default => if bold { NAMED[15] } else { NAMED[7] },
+            Colour::Default => {
+                if bold {
+                    NAMED[15]
+                } else {
+                    NAMED[7]
+                }
+            }
             Colour::Indexed(index @ 0..8) if bold => indexed(index + 8),
             Colour::Indexed(index) => indexed(index),
             Colour::Rgb(red, green, blue) => u32::from_be_bytes([0, red, green, blue]),

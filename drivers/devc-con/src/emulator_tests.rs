@@ -114,7 +114,8 @@ fn palette_sequences_swallow_no_text() {
 fn broken_sequences_never_panic() {
     let mut state = 1_u32;
     let mut emulator = Emulator::new(3, 5);
-    let alphabet = b"\x1b[?;0123456789hlrHABCDJKLMPXSTmnc@dG\x1b\x1b[[;;9\r\n\tab\x08\x0e(0\xc3\xa4";
+    let alphabet =
+        b"\x1b[?;0123456789hlrHABCDJKLMPXSTmnc@dG\x1b\x1b[[;;9\r\n\tab\x08\x0e(0\xc3\xa4";
     for _ in 0..200_000 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let index = usize::try_from(state >> 16).unwrap_or(0) % alphabet.len();

@@ -75,6 +75,7 @@ impl Default for Keyboard {
 
 impl Keyboard {
     /// Takes a scan code; gives the bytes that a key press means.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the crate's enum names 130 keys")]
     pub fn scan(&mut self, code: u8, modes: Modes) -> Option<Typed> {
         let Ok(Some(event)) = self.codes.advance_state(code) else { return None };
         match event.code {
@@ -125,6 +126,7 @@ fn control(glyph: char) -> Option<u8> {
 }
 
 /// Gives what a key that is no character sends.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the crate's enum names 130 keys")]
 fn sequence(code: KeyCode, modes: Modes) -> &'static [u8] {
     let application = modes.contains(Modes::CURSOR_KEYS);
     match code {

@@ -36,9 +36,7 @@ impl PaletteFilter {
             (State::Bracket, b'R') => (State::Text, &[]),
             (State::Bracket, _) => return self.end_bracket(byte),
             (State::Digits(1), _) => (State::Text, &[]),
-            (State::Digits(left), _) if byte.is_ascii_hexdigit() => {
-                (State::Digits(left - 1), &[])
-            }
+            (State::Digits(left), _) if byte.is_ascii_hexdigit() => (State::Digits(left - 1), &[]),
             (State::Digits(_), _) => (State::Text, single(byte)),
         };
         self.state = state;

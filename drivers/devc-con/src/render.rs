@@ -107,7 +107,7 @@ fn blend(foreground: u32, background: u32, intensity: u8) -> u32 {
     let mix = |shift: u32| {
         let (from, to) = (background >> shift & 0xff, foreground >> shift & 0xff);
         let share = u32::from(intensity);
-        (from * (255 - share) + to * share) / 255 << shift
+        ((from * (255 - share) + to * share) / 255) << shift
     };
     match intensity {
         0 => background,

@@ -29,7 +29,7 @@ pub(crate) fn apply(pen: &mut Cell, parameters: &Params) {
 
 /// Reads `5;n` or `2;r;g;b`.
 fn extended(numbers: &mut dyn Iterator<Item = u16>) -> Option<Colour> {
-    let mut byte = |numbers: &mut dyn Iterator<Item = u16>| {
+    let byte = |numbers: &mut dyn Iterator<Item = u16>| {
         numbers.next().map(|number| u8::try_from(number).unwrap_or(u8::MAX))
     };
     match numbers.next()? {

@@ -12,8 +12,8 @@ use neutrino_rt::clock::Timer;
 use neutrino_rt::start::Arguments;
 use neutrino_rt::{Errno, channel, eprintln};
 use resmgr::{
-    Attributes, Change, DataAt, DirectoryEntry, Engine, Node, Ocb, Ocbs, Opening, Outcome,
-    Request, Server, serve,
+    Attributes, Change, DataAt, DirectoryEntry, Engine, Node, Ocb, Ocbs, Opening, Outcome, Request,
+    Server, serve,
 };
 
 use crate::pair::{Pair, Side};

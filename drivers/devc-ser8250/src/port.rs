@@ -2,7 +2,9 @@
 
 use alloc::format;
 
-use devc_ser8250::{Device as Line, Framing, Handshake, Modem, Port as Place, Received, Registers, Uart};
+use devc_ser8250::{
+    Device as Line, Framing, Handshake, Modem, Port as Place, Received, Registers, Uart,
+};
 use line_discipline::server::Tty;
 use line_discipline::{BreakState, ControlFlags, Device, Termios, WindowSize};
 use neutrino_rt::Errno;

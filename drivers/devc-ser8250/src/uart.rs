@@ -138,6 +138,8 @@ pub struct Uart<R> {
     enabled: u8,
     handshake: Handshake,
     framing: Framing,
+    /// The speed that is set; setting it again would disturb bytes in flight.
+    baud: Option<u32>,
     modem: Modem,
 }
 
@@ -156,7 +158,7 @@ impl<R: Registers> Uart<R> {
         }
         let framing = Framing::EIGHT_N_ONE;
         let handshake = Handshake::None;
-        Some(Self { registers, enabled: 0, handshake, framing, modem: Modem(0) })
+        Some(Self { registers, enabled: 0, handshake, framing, baud: None, modem: Modem(0) })
     }
 
     /// Sets the UART up and lets it interrupt.
@@ -181,6 +183,10 @@ impl<R: Registers> Uart<R> {
 
     /// Sets speed and framing; speed 0 hangs up (POSIX `B0`).
     pub fn set_speed(&mut self, baud: u32, framing: Framing) {
+        if self.baud == Some(baud) && self.framing == framing {
+            return;
+        }
+        self.baud = Some(baud);
         if baud == 0 {
             self.registers.write(MCR, MCR_OUT2);
             return;

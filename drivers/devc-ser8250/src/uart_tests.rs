@@ -225,6 +225,7 @@ fn a_line_that_never_stops_interrupting_is_left_after_a_while() {
         enabled: 0,
         handshake: Handshake::None,
         framing,
+        baud: None,
         modem: Modem(0),
     };
     let mut tape = Tape::default();

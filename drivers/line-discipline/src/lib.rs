@@ -26,20 +26,21 @@ mod receive;
 mod request;
 pub mod server;
 mod signal;
+mod speed;
 mod terminal;
 mod termios;
 mod waiting;
+mod window;
 
 pub use client::{Client, Done, GroupState, Parentage, System};
 pub use control::{Access, Caller, Control, Group, Refusal, Session, StopSignal};
-pub use request::{Answer, BreakState, Context, Device, NoDevice, Request, data_size};
-pub use terminal::{Changed, Mode, Sending, Terminal};
 pub use line::{Flush, Line, Read, Timer, When};
 pub use output::Flow;
+pub use request::{Answer, BreakState, Context, Device, NoDevice, Request, data_size};
 pub use signal::Signal;
-pub use termios::{
-    ControlFlags, Id, InputFlags, LocalFlags, OutputFlags, Termios, WindowSize,
-};
+pub use terminal::{Changed, Mode, Sending, Terminal};
+pub use termios::{ControlFlags, Id, InputFlags, LocalFlags, OutputFlags, Termios};
+pub use window::WindowSize;
 
 /// Bytes of input that a line holds; `_POSIX_MAX_CANON` asks for 255, Linux holds 4,095.
 pub const INPUT_LIMIT: usize = 4096;

@@ -4,7 +4,9 @@
 
 use crate::input_queue::InputQueue;
 use crate::output::{Kind, Output};
-use crate::{Flow, INPUT_LIMIT, Id, InputFlags, LocalFlags, OUTPUT_LIMIT, Signal, Termios, WindowSize};
+use crate::{
+    Flow, INPUT_LIMIT, Id, InputFlags, LocalFlags, OUTPUT_LIMIT, Signal, Termios, WindowSize,
+};
 
 /// What `read` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use neutrino_abi::Errno;
 use crate::terminal::errno;
 use crate::waiting::Then;
 use crate::{
-    Access, Caller, Client, Control, Flush, Group, Id, Session, Signal, System, Terminal,
-    Termios, WindowSize,
+    Access, Caller, Client, Control, Flush, Group, Id, Session, Signal, System, Terminal, Termios,
+    WindowSize,
 };
 
 /// What a request gives back.
@@ -195,9 +195,7 @@ impl<C: Client> Terminal<C> {
                 let group = self.control.foreground_for(caller).map_err(errno)?;
                 Ok(Answer::Int(group.0))
             }
-            ioctl::TIOCGSID => {
-                Ok(Answer::Int(self.control.session_for(caller).map_err(errno)?.0))
-            }
+            ioctl::TIOCGSID => Ok(Answer::Int(self.control.session_for(caller).map_err(errno)?.0)),
             ioctl::TIOCSPGRP => self.set_foreground(Group(request.int()?), caller, context.system),
             ioctl::TIOCSCTTY => self.acquire(caller, context.system),
             ioctl::TIOCNOTTY => self.release(caller, context.system),
@@ -350,4 +348,3 @@ enum Step {
     Answer(Answer),
     Drain(Then),
 }
-

@@ -247,4 +247,3 @@ pub fn answer(waiter: Waiter, answer: Result<Answer, Errno>) {
         Err(errno) => message::error(waiter.0, errno),
     };
 }
-

@@ -11,8 +11,8 @@ use neutrino_abi::handle::ready;
 
 use crate::waiting::{Drainer, Reader, Then, Waiting, Writer};
 use crate::{
-    Access, Caller, Client, Control, Done, Group, Line, LocalFlags, Parentage, Read, Refusal, Signal,
-    System, Termios, Timer, When, WindowSize,
+    Access, Caller, Client, Control, Done, Group, Line, LocalFlags, Parentage, Read, Refusal,
+    Signal, System, Termios, Timer, When, WindowSize,
 };
 
 /// Whether a call may wait.

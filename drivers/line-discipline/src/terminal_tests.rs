@@ -7,9 +7,7 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::*;
-use crate::{
-    Answer, Context, GroupState, Id, NoDevice, Request, Session, StopSignal, data_size,
-};
+use crate::{Answer, Context, GroupState, Id, NoDevice, Request, Session, StopSignal, data_size};
 use linux_raw_sys::ioctl;
 
 type Log = Rc<RefCell<Vec<(u32, String)>>>;

@@ -1,9 +1,11 @@
-//! `struct termios` and `struct winsize` as Linux x86-64 lays them out (`TCGETS`, `TIOCGWINSZ`).
+//! `struct termios` as Linux x86-64 lays it out (`TCGETS`).
 //!
 //! Values come from `linux-raw-sys`. Bits without a name here are kept as the program set them.
 
 use bitflags::bitflags;
 use linux_raw_sys::general as linux;
+
+use crate::speed::speed_of;
 
 /// Number of control characters in the kernel's `struct termios`.
 const CONTROL_CHARACTERS: usize = linux::NCCS as usize;
@@ -242,8 +244,7 @@ impl Termios {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
-        let words =
-            [self.input.bits(), self.output.bits(), self.control.bits(), self.local.bits()];
+        let words = [self.input.bits(), self.output.bits(), self.control.bits(), self.local.bits()];
         let head = words.iter().flat_map(|word| word.to_le_bytes());
         let all = head.chain([self.discipline]).chain(self.characters);
         for (slot, byte) in bytes.iter_mut().zip(all) {
@@ -257,8 +258,7 @@ impl Termios {
     pub fn to_bytes2(&self) -> [u8; Self::SIZE2] {
         let mut bytes = [0; Self::SIZE2];
         let speeds = [self.input_speed, self.output_speed];
-        let all =
-            self.to_bytes().into_iter().chain(speeds.into_iter().flat_map(u32::to_le_bytes));
+        let all = self.to_bytes().into_iter().chain(speeds.into_iter().flat_map(u32::to_le_bytes));
         for (slot, byte) in bytes.iter_mut().zip(all) {
             *slot = byte;
         }
@@ -351,96 +351,6 @@ impl Default for Termios {
             characters,
             input_speed: 38_400,
             output_speed: 38_400,
-        }
-    }
-}
-
-/// The speeds that `CBAUD` can name, in bits per second.
-const SPEEDS: [(u32, u32); 31] = [
-    (linux::B0, 0),
-    (linux::B50, 50),
-    (linux::B75, 75),
-    (linux::B110, 110),
-    (linux::B134, 134),
-    (linux::B150, 150),
-    (linux::B200, 200),
-    (linux::B300, 300),
-    (linux::B600, 600),
-    (linux::B1200, 1_200),
-    (linux::B1800, 1_800),
-    (linux::B2400, 2_400),
-    (linux::B4800, 4_800),
-    (linux::B9600, 9_600),
-    (linux::B19200, 19_200),
-    (linux::B38400, 38_400),
-    (linux::B57600, 57_600),
-    (linux::B115200, 115_200),
-    (linux::B230400, 230_400),
-    (linux::B460800, 460_800),
-    (linux::B500000, 500_000),
-    (linux::B576000, 576_000),
-    (linux::B921600, 921_600),
-    (linux::B1000000, 1_000_000),
-    (linux::B1152000, 1_152_000),
-    (linux::B1500000, 1_500_000),
-    (linux::B2000000, 2_000_000),
-    (linux::B2500000, 2_500_000),
-    (linux::B3000000, 3_000_000),
-    (linux::B3500000, 3_500_000),
-    (linux::B4000000, 4_000_000),
-];
-
-/// Gives the speed that `CBAUD` names; `BOTHER` names none.
-fn speed_of(control: ControlFlags) -> Option<u32> {
-    let code = (control & ControlFlags::CBAUD).bits();
-    SPEEDS.iter().find(|(known, _)| *known == code).map(|(_, speed)| *speed)
-}
-
-impl ControlFlags {
-    /// Sets the speed to `speed` bits per second, by name where it has one.
-    #[must_use]
-    pub fn with_speed(self, speed: u32) -> Self {
-        let code = SPEEDS.iter().find(|(_, known)| *known == speed).map(|(code, _)| *code);
-        (self - Self::CBAUD) | Self::from_bits_retain(code.unwrap_or(linux::BOTHER))
-    }
-}
-
-/// `struct winsize`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WindowSize {
-    /// Rows of characters.
-    pub rows: u16,
-    /// Columns of characters.
-    pub columns: u16,
-    /// Width in pixels, or 0.
-    pub width: u16,
-    /// Height in pixels, or 0.
-    pub height: u16,
-}
-
-impl WindowSize {
-    /// Bytes of `struct winsize`.
-    pub const SIZE: usize = 8;
-
-    /// Lays the size out as `struct winsize`.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; Self::SIZE] {
-        let [a, b] = self.rows.to_le_bytes();
-        let [c, d] = self.columns.to_le_bytes();
-        let [e, f] = self.width.to_le_bytes();
-        let [g, h] = self.height.to_le_bytes();
-        [a, b, c, d, e, f, g, h]
-    }
-
-    /// Reads `struct winsize`.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
-        let [a, b, c, d, e, f, g, h] = bytes;
-        Self {
-            rows: u16::from_le_bytes([a, b]),
-            columns: u16::from_le_bytes([c, d]),
-            width: u16::from_le_bytes([e, f]),
-            height: u16::from_le_bytes([g, h]),
         }
     }
 }

@@ -147,7 +147,7 @@ impl Pair {
 
     /// One session in four is ASCII only and may change case.
     fn is_cased(&self) -> bool {
-        self.seed % 4 == 0
+        self.seed.is_multiple_of(4)
     }
 
     fn set(&mut self, termios: &Termios) {

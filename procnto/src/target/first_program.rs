@@ -43,14 +43,7 @@ pub(super) fn start() -> Result<(), Errno> {
     let stack_top = stack.as_ptr_range().end.addr() as u64;
     let space = Kernel.space_fork(SELF)?;
     let started = STATE.with(|state| {
-        let pid_is_session = state.processes.free_pid()?;
-        let arguments = ProcessArgs {
-            space,
-            pgrp: pid_is_session,
-            session: pid_is_session,
-            abilities: able::ALL,
-            ..ProcessArgs::default()
-        };
+        let arguments = ProcessArgs { space, abilities: able::ALL, ..ProcessArgs::default() };
         let (pid, handle) = create(state, &Kernel, arguments)?;
         Kernel.control(handle, procnto::system::Control::Group(pid))?;
         Kernel.control(handle, procnto::system::Control::Session(pid))?;

@@ -3,6 +3,7 @@
 mod first_program;
 mod kernel;
 mod nodes;
+mod procfs;
 
 use kernel::Kernel;
 use neutrino_rt::abi::handle::{SIDE_CHANNEL, SYSMGR_CHID, SYSMGR_COID};
@@ -53,7 +54,9 @@ fn start() -> Result<(), (&'static str, Errno)> {
     for _ in 1..WORKERS {
         thread::spawn(work).map_err(|errno| ("start its workers", errno))?;
     }
-    thread::spawn(nodes::serve).map_err(|errno| ("start its nodes", errno))?;
+    for nodes in [nodes::serve, procfs::serve] {
+        thread::spawn(nodes).map_err(|errno| ("start its nodes", errno))?;
+    }
     STATE
         .with(|state| boot::start_first_server(state, &Kernel))
         .map_err(|errno| ("start /sbin/fs-boot", errno))?;

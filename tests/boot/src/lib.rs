@@ -1,2 +1,107 @@
-//! Empty so far.
-#![no_std]
+//! Boots an image in QEMU and reads what its tests write to the kernel's log.
+//!
+//! `cargo xtask test` sets `XTASK` to itself; it builds the image and tells QEMU's command line.
+#![allow(clippy::missing_panics_doc, reason = "a test tool stops with a sentence")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A line `WHO: ok NAME` or `WHO: FAILED NAME…` of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The test, as the sentence that it proves, with underscores.
+    pub name: String,
+    /// What went wrong, if anything did.
+    pub failure: Option<String>,
+}
+
+/// The reports in a log.
+#[must_use]
+pub fn reports(log: &str) -> Vec<Report> {
+    let words = log.lines().filter_map(|line| line.split_once(": ")).map(|(_, rest)| rest);
+    words
+        .filter_map(|rest| match rest.split_once(' ') {
+            Some(("ok", name)) => Some(Report { name: name.into(), failure: None }),
+            Some(("FAILED", name)) => {
+                let (name, why) = name.split_once(": ").unwrap_or((name, "failed"));
+                Some(Report { name: name.into(), failure: Some(why.into()) })
+            }
+            Some(_) | None => None,
+        })
+        .collect()
+}
+
+/// The words of a command line as `--show-command` prints it: quotes are single.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    for character in line.chars() {
+        match character {
+            '\'' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            other => words.last_mut().into_iter().for_each(|word| word.push(other)),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Boots what a manifest lists, with the emulator's options, and returns the kernel's log.
+///
+/// # Errors
+/// A sentence about what could not be built or started, or that the system did not end in time.
+pub fn boot(manifest: &str, options: &[&str], limit: Duration) -> Result<String, String> {
+    let xtask = std::env::var("XTASK").map_err(|_| "run me with `cargo xtask test`".to_string())?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let shown = Command::new(xtask)
+        .args(["--manifest", manifest, "run", "--show-command"])
+        .args(options)
+        .current_dir(&root)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start xtask: {error}"))?;
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let line = text.lines().rfind(|line| line.contains("qemu-system")).unwrap_or_default();
+    let command = words(line);
+    let (program, arguments) = command.split_first().ok_or("xtask showed no command")?;
+    let log = std::env::temp_dir().join(format!("neutrino-boot-{}.log", std::process::id()));
+    let mut child = Command::new(program)
+        .args(arguments)
+        .args(["-debugcon", &format!("file:{}", log.display())])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .current_dir(&root)
+        .spawn()
+        .map_err(|error| format!("cannot start {program}: {error}"))?;
+    let end = Instant::now() + limit;
+    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
+        if Instant::now() > end {
+            let _it_may_have_ended = child.kill();
+            let log = std::fs::read_to_string(&log).unwrap_or_default();
+            return Err(format!("the system did not end within {limit:?}; its log:\n{log}"));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let text = std::fs::read(&log).map_err(|error| format!("no log: {error}"))?;
+    let _left_behind_is_no_harm = std::fs::remove_file(&log);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_tells_which_tests_held() {
+        let log = "neutrino: up\nselftest: ok a_b\nselftest: FAILED c_d: EIO\n";
+        let found = reports(log);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[1].failure.as_deref(), Some("EIO"));
+    }
+
+    #[test]
+    fn quoted_words_stay_together() {
+        assert_eq!(words("a 'b c' d"), ["a", "b c", "d"]);
+    }
+}

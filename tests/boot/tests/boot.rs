@@ -1,0 +1,48 @@
+//! Boots the self-test image once for each way to boot and reports every test in it.
+#![allow(clippy::print_stdout, reason = "a test program reports on standard output")]
+
+use boot_tests::{boot, reports};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const MANIFEST: &str = "rootfs/selftest.toml";
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// Tests that the image must report; fewer mean that it stopped early.
+const TESTS_AT_LEAST: usize = 10;
+
+/// The ways to boot: a name, and options of `cargo xtask run`.
+const WAYS: [(&str, &[&str]); 2] =
+    [("direct", &["--direct"]), ("direct_icount", &["--direct", "--icount"])];
+
+fn main() -> ExitCode {
+    let (mut passed, mut failed) = (0, 0);
+    let mut report = |name: &str, failure: Option<&str>| match failure {
+        None => {
+            passed += 1;
+            println!("test {name} ... ok");
+        }
+        Some(why) => {
+            failed += 1;
+            println!("test {name} ... FAILED");
+            println!("  {why}");
+        }
+    };
+    for (way, options) in WAYS {
+        match boot(MANIFEST, options, LIMIT) {
+            Err(why) => report(way, Some(&why)),
+            Ok(log) => {
+                let found = reports(&log);
+                for one in &found {
+                    report(&format!("{way}::{}", one.name), one.failure.as_deref());
+                }
+                let is_short = found.len() < TESTS_AT_LEAST;
+                let why = format!("only {} tests reported; the log:\n{log}", found.len());
+                report(&format!("{way}::every_test_reports"), is_short.then_some(why.as_str()));
+            }
+        }
+    }
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {verdict}. {passed} passed; {failed} failed; 0 ignored");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
