@@ -9,5 +9,5 @@
 mod options;
 mod uart;
 
-pub use options::{Mistake, Options, PORT_LIMIT, Port};
+pub use options::{Mistake, Mode, Options, PORT_LIMIT, Port};
 pub use uart::{Device, Framing, Handshake, Modem, Received, Registers, Uart};

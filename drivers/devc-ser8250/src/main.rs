@@ -1,4 +1,4 @@
-//! The serial driver: `devc-ser8250 [-b baud] [port,irq ...]` serves each port as `/dev/ser1`,
+//! The serial driver: `devc-ser8250 [-e|-E] [-b baud] [port,irq ...]` serves each port as `/dev/ser1`,
 //! `/dev/ser2` and so on. A port that is not there keeps its number and is left out.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]

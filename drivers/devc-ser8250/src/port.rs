@@ -3,10 +3,12 @@
 use alloc::format;
 
 use devc_ser8250::{
-    Device as Line, Framing, Handshake, Modem, Port as Place, Received, Registers, Uart,
+    Device as Line, Framing, Handshake, Mode, Modem, Port as Place, Received, Registers, Uart,
 };
 use line_discipline::server::Tty;
-use line_discipline::{BreakState, ControlFlags, Device, Termios, WindowSize};
+use line_discipline::{
+    BreakState, ControlFlags, Device, InputFlags, LocalFlags, OutputFlags, Termios, WindowSize,
+};
 use neutrino_rt::Errno;
 use neutrino_rt::interrupt::Interrupt;
 use neutrino_rt::port::IoPort;
@@ -103,19 +105,16 @@ impl Port {
     pub(crate) fn open(
         number: u32,
         place: Place,
-        (baud, coid, value): (u32, u32, u64),
+        (coid, value): (u32, u64),
     ) -> Result<Option<Self>, Errno> {
         let registers = Io(IoPort::attach(place.base, PORTS)?);
         let Some(mut uart) = Uart::probe(registers) else { return Ok(None) };
         let interrupt = Interrupt::attach(place.line, coid, INTERRUPT, value)?;
         let path = format!("/dev/ser{number}");
-        let control = ControlFlags::CREAD | ControlFlags::CS6 | ControlFlags::CS7;
-        let control = (control | ControlFlags::HUPCL | ControlFlags::CLOCAL).with_speed(baud);
-        let speeds = Termios { input_speed: baud, output_speed: baud, ..Termios::default() };
-        let termios = Termios { control, ..speeds };
+        let termios = settings(place);
         let numbers = (u64::from(number), MAJOR << 8 | (FIRST_MINOR + number - 1));
         let tty = Tty::new(&path, numbers, termios, SIZE);
-        uart.start(baud);
+        uart.start(place.baud);
         Ok(Some(Self { uart, interrupt, tty }))
     }
 
@@ -141,4 +140,21 @@ impl Port {
             self.tty.settle(node, ocbs, &mut Hardware(&mut self.uart));
         }
     }
+}
+
+/// Gives the settings that a port starts with.
+fn settings(place: Place) -> Termios {
+    let control = ControlFlags::CREAD | ControlFlags::CS6 | ControlFlags::CS7;
+    let control = (control | ControlFlags::HUPCL | ControlFlags::CLOCAL).with_speed(place.baud);
+    let mut termios = Termios { control, ..Termios::default() };
+    (termios.input_speed, termios.output_speed) = (place.baud, place.baud);
+    match place.mode {
+        Mode::Edited => {}
+        Mode::Raw => {
+            termios.input = InputFlags::empty();
+            termios.output = OutputFlags::empty();
+            termios.local = LocalFlags::empty();
+        }
+    }
+    termios
 }

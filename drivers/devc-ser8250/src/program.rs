@@ -124,7 +124,7 @@ fn start(options: &Options) -> Result<(), Errno> {
     let mut found = Vec::new();
     let mut ports = Vec::new();
     for (number, place) in (1..).zip(options.ports()) {
-        match Port::open(number, place, (options.baud, pulses.raw(), ports.len() as u64)) {
+        match Port::open(number, place, (pulses.raw(), ports.len() as u64)) {
             Ok(Some(port)) => {
                 found.push(number);
                 ports.push(port);

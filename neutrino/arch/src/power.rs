@@ -7,6 +7,8 @@ const DEBUG_EXIT: u16 = 0xf4;
 const SLEEP_ENABLE: u16 = 1 << 13;
 const KEYBOARD_CONTROLLER: u16 = 0x64;
 const PULSE_RESET: u8 = 0xfe;
+/// Port reads before switching off by ACPI is given up.
+const PATIENCE: u32 = 1_000_000;
 
 /// What the firmware offers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,8 +32,14 @@ impl Power {
             debug_exit(u32::try_from(status & 0x7f).unwrap_or(1));
         }
         if let Some((control, kind)) = self.sleep {
+            let mut control = Port::<u16>::new(control);
             // SAFETY: the firmware says that the port is PM1 control, whose soft-off type this is.
-            unsafe { Port::<u16>::new(control).write(u16::from(kind) << 10 | SLEEP_ENABLE) };
+            unsafe { control.write(u16::from(kind) << 10 | SLEEP_ENABLE) };
+            // An emulator may take its time. Bound: PATIENCE.
+            for _ in 0..PATIENCE {
+                // SAFETY: reading PM1 control has no effect.
+                unsafe { control.read() };
+            }
         }
         debug_exit(0);
     }

@@ -44,12 +44,14 @@ impl Kernel {
             Ok(())
         };
         for (id, channel) in self.channels.iter() {
-            count(&channel.senders, &|thread| {
-                matches!(thread.state, State::Send { channel, .. } if channel == id)
-            })?;
-            count(&channel.clients, &|thread| {
-                matches!(thread.state, State::Reply { channel, .. } if channel == id)
-            })?;
+            count(
+                &channel.senders,
+                &|thread| matches!(thread.state, State::Send { channel, .. } if channel == id),
+            )?;
+            count(
+                &channel.clients,
+                &|thread| matches!(thread.state, State::Reply { channel, .. } if channel == id),
+            )?;
             count(&channel.receivers, &|thread| {
                 matches!(thread.state, State::Receive { channel, takes: Takes::All, .. }
                     if channel == id)
@@ -88,7 +90,7 @@ impl Kernel {
             let (mut before, mut senders) = (None, channel.senders.iter(&self.threads));
             let ordered = senders.all(|id| {
                 let (priority, arrival) = order(id);
-                let fits = before.is_none_or(|last| last > priority || last == priority);
+                let fits = before.is_none_or(|last| last >= priority);
                 before = Some(priority);
                 fits && arrival <= channel.arrivals
             });
@@ -137,14 +139,16 @@ impl Kernel {
                 from = place.next();
             }
         }
-        let sends = self.threads.iter().filter(|(_, thread)| match thread.state {
-            State::Send { sending, .. } | State::Reply { sending, .. } => sending.connection == id,
-            _ => false,
+        let sends = self.threads.iter().filter(|(_, thread)| {
+            matches!(thread.state, State::Send { sending, .. } | State::Reply { sending, .. }
+                if sending.connection == id)
         });
-        let holds = |action: Action| matches!(action, Action::Pulse { connection, .. } if connection == id);
+        let holds =
+            |action: Action| matches!(action, Action::Pulse { connection, .. } if connection == id);
         let timers = self.timers.iter().filter(|(_, timer)| holds(timer.action()));
         let interrupts = self.interrupts.iter().filter(|(_, other)| holds(other.action()));
-        let others = sends.count().saturating_add(timers.count()).saturating_add(interrupts.count());
+        let others =
+            sends.count().saturating_add(timers.count()).saturating_add(interrupts.count());
         count.saturating_add(u32::try_from(others).unwrap_or(u32::MAX))
     }
 
@@ -186,7 +190,8 @@ impl Kernel {
         for cpu in &self.cpus {
             let level = cpu.current.map(|current| self.threads[current].effective.0);
             let waiting = cpu.ready.iter().rposition(|queue| !queue.is_empty());
-            let outranked = waiting.is_some_and(|waiting| level.is_none_or(|l| usize::from(l) < waiting));
+            let outranked =
+                waiting.is_some_and(|waiting| level.is_none_or(|l| usize::from(l) < waiting));
             claim(!outranked, "I8: a more important thread is ready")?;
         }
         Ok(())

@@ -124,17 +124,15 @@ impl Kernel {
             Err(BadAccess::BeyondObject | BadAccess::NoMemory) => (number::SIGBUS, ADRERR),
         };
         let trap = PAGE_FAULT;
-        let info =
-            SignalInfo { number, code, value: address, status: error, trap, pid: 0, uid: 0 };
+        let info = SignalInfo { number, code, value: address, status: error, trap, pid: 0, uid: 0 };
         self.fault(m, caller, &info);
     }
 
     /// Where foreign calls of a thread are bounced to; 0: nowhere.
     #[must_use]
     pub fn foreign_entry(&self, thread: ThreadSlot) -> u64 {
-        self.id(thread).map_or(0, |t| {
-            self.processes[self.process_of(t)].personality.system_call_entry
-        })
+        self.id(thread)
+            .map_or(0, |t| self.processes[self.process_of(t)].personality.system_call_entry)
     }
 
     /// The address space of a thread.

@@ -109,7 +109,10 @@ impl Kernel {
     pub(crate) fn interrupt_fire(&mut self, m: &mut impl Machine, line: u32) {
         let mut at = Id::from_index(1);
         while let Some(id) = at {
-            at = id.index().checked_add(1).filter(|&i| usize::from(i) < crate::limits::INTERRUPTS)
+            at = id
+                .index()
+                .checked_add(1)
+                .filter(|&i| usize::from(i) < crate::limits::INTERRUPTS)
                 .and_then(Id::from_index);
             let Interrupt { process, line: own, action, .. } = self.interrupts[id];
             if let Some(process) = process

@@ -9,8 +9,8 @@ use neutrino_abi::time::FOREVER;
 
 use crate::Kernel;
 use crate::call::Outcome;
-use crate::list::{Link, List};
 use crate::ipc::channel::Existence;
+use crate::list::{Link, List};
 use crate::machine::{Machine, Place, SpaceSlot};
 use crate::memory::FutexKey;
 use crate::slab::{Id, Slot};

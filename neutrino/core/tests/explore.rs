@@ -6,6 +6,9 @@
 //! prints the seed and the last calls; the walk of a seed is always the same. `SEED=n WALKS=m`
 //! choose others.
 #![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
@@ -208,7 +211,9 @@ impl Walk {
                 Call::ConnectPoll { entries: ENTRIES, count: 2, timeout: time, mask: 0, flags: 0 }
             }
             7 => Call::SignalWaitinfo { set: 1 << 16, info: INFO, timeout: time },
-            8 => Call::SignalProcmask { how: 2, set: self.dice.pick(&[0, 1 << 16, 1 << 9]), old: 0 },
+            8 => {
+                Call::SignalProcmask { how: 2, set: self.dice.pick(&[0, 1 << 16, 1 << 9]), old: 0 }
+            }
             9 => {
                 let coid = self.coid();
                 w.poke(EVENT, &[halves(&[4, coid, 7, 12]), words(&[3])].concat());
@@ -360,7 +365,16 @@ fn may_change_in_failing(call: &Call) -> bool {
 fn walk(w: &mut World, seed: u64, steps: u32) {
     prepare(w);
     let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut walk = Walk { dice, rcvids: Vec::new(), last_pid: 100, keeper: w.me().0, children: Vec::new(), threads: 0, trail: Vec::new(), armed: Vec::new() };
+    let mut walk = Walk {
+        dice,
+        rcvids: Vec::new(),
+        last_pid: 100,
+        keeper: w.me().0,
+        children: Vec::new(),
+        threads: 0,
+        trail: Vec::new(),
+        armed: Vec::new(),
+    };
     for step in 0..steps {
         if w.machine.off.is_some() {
             return;

@@ -1,5 +1,8 @@
 //! Processes, signals, locks, timers and waiting, one sentence a test.
 #![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
@@ -329,7 +332,8 @@ fn poll_wakes_when_a_server_says_ready() {
         entry.extend_from_slice(&(ready::IN as u16).to_le_bytes());
         entry.extend_from_slice(&0_u16.to_le_bytes());
         w.poke(WORD, &entry);
-        let poll = |timeout| Call::ConnectPoll { entries: WORD, count: 1, timeout, mask: 0, flags: 0 };
+        let poll =
+            |timeout| Call::ConnectPoll { entries: WORD, count: 1, timeout, mask: 0, flags: 0 };
         assert_eq!(w.ok(&poll(0)), 0);
         w.spawn(30);
         let poller = w.me();

@@ -12,8 +12,12 @@ const LIMIT: Duration = Duration::from_secs(180);
 const TESTS_AT_LEAST: usize = 10;
 
 /// The ways to boot: a name, and options of `cargo xtask run`.
-const WAYS: [(&str, &[&str]); 2] =
-    [("direct", &["--direct"]), ("direct_icount", &["--direct", "--icount"])];
+const WAYS: [(&str, &[&str]); 4] = [
+    ("direct", &["--direct"]),
+    ("direct_icount", &["--direct", "--icount"]),
+    ("bios", &[]),
+    ("uefi", &["--uefi"]),
+];
 
 fn main() -> ExitCode {
     let (mut passed, mut failed) = (0, 0);

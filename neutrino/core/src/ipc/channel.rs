@@ -1,9 +1,9 @@
 //! Channels: where servers receive.
 
+use neutrino_abi::Errno;
 use neutrino_abi::handle::SIDE_CHANNEL;
 use neutrino_abi::message::chf;
 use neutrino_abi::pulse;
-use neutrino_abi::Errno;
 
 use crate::Kernel;
 use crate::call::Outcome;

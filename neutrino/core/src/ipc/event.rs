@@ -69,7 +69,8 @@ impl Kernel {
                 if !(1..=neutrino_abi::signal::SIGNAL_MAX).contains(&event.target) {
                     return Err(Errno::EINVAL);
                 }
-                let tid = if event.notify == kind::SIGNAL { 0 } else { event.priority.unsigned_abs() };
+                let tid =
+                    if event.notify == kind::SIGNAL { 0 } else { event.priority.unsigned_abs() };
                 let (number, code, value) = (event.target, event.code, event.value);
                 Ok(Action::Signal { tid, number, code, value })
             }

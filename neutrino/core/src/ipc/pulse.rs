@@ -116,7 +116,8 @@ impl Kernel {
         let connection = self.handle_connection(process, coid)?;
         let channel = self.connections[connection].channel.ok_or(Errno::ESRCH)?;
         let code = i8::try_from(event.code).map_err(|_| Errno::EINVAL)?;
-        if code < 0 && self.processes[process].abilities & neutrino_abi::process::able::PROCESS == 0 {
+        if code < 0 && self.processes[process].abilities & neutrino_abi::process::able::PROCESS == 0
+        {
             return Err(Errno::EINVAL);
         }
         let priority = match event.priority {
@@ -215,7 +216,16 @@ impl Kernel {
         let NewPulse { code, value, priority, scoid } = pulse;
         let (queued, charged) = (Link::NONE, Link::NONE);
         let new = Pulse {
-            owner, channel, code, value, scoid, count: 1, priority, arrival, queued, charged,
+            owner,
+            channel,
+            code,
+            value,
+            scoid,
+            count: 1,
+            priority,
+            arrival,
+            queued,
+            charged,
         };
         let Some(id) = self.pulses.insert(new) else { return };
         let mut queue = self.channels[channel].pulses;

@@ -92,7 +92,8 @@ impl Kernel {
         let mut index = start;
         while index > 0 {
             let above = index.wrapping_sub(1) / 2;
-            let Some(parent) = self.deadlines.node(above).filter(|parent| parent.at > node.at) else {
+            let Some(parent) = self.deadlines.node(above).filter(|parent| parent.at > node.at)
+            else {
                 break;
             };
             self.heap_put(index, parent);
@@ -107,7 +108,8 @@ impl Kernel {
         loop {
             let left = index.wrapping_mul(2).wrapping_add(1);
             let right = left.wrapping_add(1);
-            let (Some(first), second) = (self.deadlines.node(left), self.deadlines.node(right)) else {
+            let (Some(first), second) = (self.deadlines.node(left), self.deadlines.node(right))
+            else {
                 break;
             };
             let (below, child) = match second {

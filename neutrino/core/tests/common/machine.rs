@@ -6,7 +6,7 @@ use neutrino_abi::info::Framebuffer;
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
 use neutrino_core::machine::{
-    CopyFault, Devices, Fault, Access, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange,
+    Access, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange,
     Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
 };
 
@@ -186,9 +186,9 @@ impl PageTables for TestMachine {
     }
     fn table_word(&self, frame: FrameNumber, index: usize) -> u32 {
         let bytes = &self.frames[frame.0 as usize];
-        bytes.get(index * 4..index * 4 + 4).map_or(0, |word| {
-            u32::from_le_bytes([word[0], word[1], word[2], word[3]])
-        })
+        bytes
+            .get(index * 4..index * 4 + 4)
+            .map_or(0, |word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
     }
     fn set_table_word(&mut self, frame: FrameNumber, index: usize, word: u32) {
         self.bytes(frame)[index * 4..index * 4 + 4].copy_from_slice(&word.to_le_bytes());
