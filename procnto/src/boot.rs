@@ -24,8 +24,7 @@ pub const FIRST_SERVER: &str = "/sbin/fs-boot";
 /// ENOEXEC, ENOMEM, EAGAIN.
 pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32, Errno> {
     let file = state.pieces.first_server;
-    let source =
-        Source { object: state.pieces.boot_image, offset: file.offset, size: file.size };
+    let source = Source { object: state.pieces.boot_image, offset: file.offset, size: file.size };
     let mut bytes = Vec::new();
     for _ in 0..2 {
         bytes.extend_from_slice(FIRST_SERVER.as_bytes());

@@ -33,3 +33,7 @@ pub mod server;
 pub mod state;
 pub mod system;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! From a message to its handler: the table of contents of procnto.
 
 use crate::path::attach;
-use crate::process::{exit, fork, identity, limits, priority, session, signal, wait};
 use crate::process::death;
+use crate::process::{exit, fork, identity, limits, priority, session, signal, wait};
 use crate::state::{Answer, Client, Ending, Job, State};
 use crate::system::System;
 use alloc::vec;
@@ -19,6 +19,10 @@ use neutrino_abi::signal::number::{SIGKILL, SIGSTOP};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 /// Handles a message; `bytes` are as much of it as was received.
+///
+/// # Errors
+/// What the client gets: EBADMSG for a message that is too short, ENOSYS for an unknown type, and
+/// what the handlers document.
 pub fn handle(
     state: &mut State,
     system: &impl System,
@@ -57,14 +61,12 @@ fn handle_names(
         kind::PROC_TTY_SIGNAL => {
             session::terminal_signal(state, system, client, &header::<TtySignal>(bytes)?)
         }
-        kind::PROC_PGRP => {
-            session::group_info(state, header::<Target>(bytes)?.id.unsigned_abs())
-        }
+        kind::PROC_PGRP => session::group_info(state, header::<Target>(bytes)?.id.unsigned_abs()),
         kind::PROC_SET_TTY => {
             let message = header::<SetTty>(bytes)?;
             let path = tail::<SetTty>(system, client, bytes, message.path_length)?;
-            let terminal = (!path.is_empty())
-                .then_some(session::Terminal { path, rdev: message.rdev });
+            let terminal =
+                (!path.is_empty()).then_some(session::Terminal { path, rdev: message.rdev });
             session::set_terminal(state, client, message.session, terminal)
         }
         kind::PATH_ATTACH => {

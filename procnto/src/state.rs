@@ -115,4 +115,3 @@ pub trait Shared {
     /// Runs `body` with the lock held.
     fn with<R>(&self, body: impl FnOnce(&mut State) -> R) -> R;
 }
-

@@ -45,7 +45,8 @@ pub trait System {
     fn group(&mut self, group: Group) -> Option<GroupState>;
     /// Tells if a session's leader lives.
     fn is_alive(&mut self, session: Session) -> bool;
-    /// Sends a signal to a group of the session that the terminal controls.
+    /// Sends a signal to a group of the session that the terminal controls; group 0 is the leader
+    /// alone.
     fn signal(&mut self, session: Session, group: Group, signal: Signal);
     /// Makes this terminal the one that `/dev/tty` means in a session.
     ///

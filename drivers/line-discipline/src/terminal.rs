@@ -35,6 +35,8 @@ pub enum Sending {
 
 /// Bytes that one read takes at most; POSIX lets a read be short.
 const READ_LIMIT: usize = crate::INPUT_LIMIT;
+/// Stands for the session's leader alone where a signal is sent.
+const LEADER: Group = Group(0);
 /// Nanoseconds in the unit of `VTIME`.
 const TENTH: u64 = 100_000_000;
 
@@ -315,12 +317,12 @@ impl<C: Client> Terminal<C> {
     /// and the next opener finds a fresh line.
     pub fn hang_up(&mut self, system: &mut impl System) {
         if let Control::Owned { session, foreground } = self.control {
-            system.signal(session, Group(session.0), Signal::HangUp);
+            system.signal(session, LEADER, Signal::HangUp);
             if foreground.0 != session.0 {
                 system.signal(session, foreground, Signal::HangUp);
                 system.signal(session, foreground, Signal::Continue);
             }
-            system.signal(session, Group(session.0), Signal::Continue);
+            system.signal(session, LEADER, Signal::Continue);
             system.lose(session);
         }
         self.control = Control::Free;

@@ -329,7 +329,7 @@ fn a_hang_up_ends_every_wait() {
     scene.write(2, &[b'x'; 9000], Mode::Blocking);
     scene.set(|termios| termios.local.remove(LocalFlags::ECHO));
     scene.terminal.hang_up(&mut scene.manager);
-    assert_eq!(scene.manager.signals, [(10, Signal::HangUp), (10, Signal::Continue)]);
+    assert_eq!(scene.manager.signals, [(0, Signal::HangUp), (0, Signal::Continue)]);
     assert_eq!(scene.terminal.line().termios(), &Termios::default());
     let log = scene.log.borrow();
     assert_eq!(log[0], (1, String::new()));

@@ -228,3 +228,13 @@ pub(crate) fn load_fpu(area: u64, format: FpuFormat) -> Result<(), Errno> {
     };
     Ok(())
 }
+
+/// Copies a string from one place of the program's memory to another; returns its length.
+///
+/// # Errors
+/// EFAULT: it cannot be read. E2BIG: it needs more room.
+pub(crate) fn move_string(to: u64, from: u64, room: u64) -> Result<u64, Errno> {
+    // SAFETY: both places are memory of the program or of the exec buffer, no Rust objects.
+    let length = check(unsafe { shim_copy_string(to, from, room) })?;
+    if length == room { Err(Errno::E2BIG) } else { Ok(length) }
+}

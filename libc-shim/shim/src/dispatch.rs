@@ -79,6 +79,7 @@ pub(crate) unsafe extern "C" fn shim_dispatch(registers: *mut Registers, thread:
     let process = thread.process();
     let number = registers.rax;
     thread.number.set(number);
+    thread.restart.set(None);
     let arguments = arguments(registers);
     let row = table::find(number);
     // SAFETY: this is the thread, and nothing else of it runs.

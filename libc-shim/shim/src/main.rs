@@ -24,8 +24,27 @@ mod block;
 mod copy;
 mod dispatch;
 mod entry;
+mod exec;
+mod frame;
+mod identity;
+mod ioctl;
+mod memory;
+mod meta;
+mod names;
+mod open;
+mod path;
+mod poll;
+mod process;
+mod rows;
+mod signal;
+mod start;
 mod sys;
+mod system;
 mod table;
+mod thread;
+mod time;
+mod timer;
+mod transfer;
 
 #[cfg(target_os = "none")]
 #[panic_handler]

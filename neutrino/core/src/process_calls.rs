@@ -15,6 +15,13 @@ use crate::signal::Holder;
 use crate::slab::Slot;
 use crate::thread::{Latch, State, ThreadId, slot};
 
+/// Whether exec closes a handle: it is marked so, or the new program could not know of it.
+fn ends_at_exec(handle: &Handle) -> bool {
+    let is_own =
+        matches!(handle.target, Target::Channel(_) | Target::Timer(_) | Target::Interrupt(_));
+    is_own || u32::from(handle.flags) & COF_CLOEXEC != 0
+}
+
 impl Kernel {
     /// `ProcessCreate`.
     pub(crate) fn process_create(
@@ -168,7 +175,7 @@ impl Kernel {
         self.take_off(survivor);
         self.transition(survivor, State::Stopped);
         self.stop_serving(survivor);
-        self.handles_close_if(m, id, |handle| u32::from(handle.flags) & COF_CLOEXEC != 0);
+        self.handles_close_if(m, id, ends_at_exec);
         self.memory.space_share(space);
         if let Some(old) = self.processes[id].space.replace(space) {
             self.memory.space_release(m, old);

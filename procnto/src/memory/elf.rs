@@ -212,7 +212,9 @@ fn personality(
 
 fn is_native_mark(note: &Note<'_>) -> bool {
     match note {
-        Note::Unknown(any) => any.n_type == 1 && any.name_str().is_ok_and(|name| name == "Neutrino"),
+        Note::Unknown(any) => {
+            any.n_type == 1 && any.name_str().is_ok_and(|name| name == "Neutrino")
+        }
         Note::GnuAbiTag(_) | Note::GnuBuildId(_) => false,
     }
 }

@@ -253,7 +253,8 @@ mod tests {
     #[test]
     fn a_listing_shows_each_component_once() {
         let tree = tree(&["/dev", "/dev/a", "/dev/b/c", "/dev/b/d"]);
-        let names: Vec<Vec<u8>> = tree.children(b"/dev").into_iter().map(|(name, _)| name).collect();
+        let names: Vec<Vec<u8>> =
+            tree.children(b"/dev").into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [b"a".to_vec(), b"b".to_vec()]);
     }
 }

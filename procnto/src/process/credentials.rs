@@ -60,7 +60,11 @@ pub const fn abilities(old: &Credentials, new: &Credentials, abilities: u64) -> 
 
 /// The credentials after the execution of a file with set-id bits.
 #[must_use]
-pub fn after_exec(old: &Credentials, set_user_to: Option<u32>, set_group_to: Option<u32>) -> Credentials {
+pub fn after_exec(
+    old: &Credentials,
+    set_user_to: Option<u32>,
+    set_group_to: Option<u32>,
+) -> Credentials {
     let mut new = *old;
     new.euid = set_user_to.unwrap_or(old.euid);
     new.egid = set_group_to.unwrap_or(old.egid);
@@ -159,7 +163,8 @@ mod tests {
     }
 
     fn message(subtype: u16, values: &[u32]) -> SetIds {
-        let mut message = SetIds { subtype, count: values.len() as u32, ..SetIds::default() };
+        let mut message = SetIds { subtype, ..SetIds::default() };
+        message.count = values.iter().map(|_| 1).sum();
         message.values[..values.len()].copy_from_slice(values);
         message
     }

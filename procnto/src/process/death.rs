@@ -57,14 +57,16 @@ pub const fn signal_name(signal: u32) -> &'static str {
 
 /// Collects what is known, while the process's memory is still there.
 #[must_use]
-pub fn record(state: &State, system: &impl System, pid: u32, info: &ProcessInfo) -> Option<Obituary> {
+pub fn record(
+    state: &State,
+    system: &impl System,
+    pid: u32,
+    info: &ProcessInfo,
+) -> Option<Obituary> {
     let process = state.processes.get(pid).ok()?;
     let signal = info.terminating;
-    let mut headline = format!(
-        "{} ({pid}): {}",
-        String::from_utf8_lossy(process.name()),
-        signal_name(signal)
-    );
+    let mut headline =
+        format!("{} ({pid}): {}", String::from_utf8_lossy(process.name()), signal_name(signal));
     if info.fault.trap != 0 || info.fault.value != 0 {
         let _infallible = write!(headline, ", address {:#x}", info.fault.value);
     }
@@ -85,7 +87,7 @@ fn frames(system: &impl System, process: &Process, info: &ProcessInfo) -> Vec<u6
     };
     let mut frame = info.fault_bp;
     let mut lowest = info.fault_sp;
-    while frames.len() < FRAMES_MAX && frame >= lowest && frame % 8 == 0 {
+    while frames.len() < FRAMES_MAX && frame >= lowest && frame.is_multiple_of(8) {
         let mut words = [0; 16];
         if system.space_read(space, frame, &mut words) != Ok(16) {
             break;

@@ -80,12 +80,8 @@ fn open(system: &impl System, file: u32) -> Result<(Executable, Vec<u8>, Stat), 
     let mut reply = [0; size_of::<MmapReply>()];
     system.send(file, request.as_bytes(), &mut reply)?;
     let reply = MmapReply::read_from_bytes(&reply).map_err(|_| Errno::EIO)?;
-    let executable = Executable {
-        object: reply.object,
-        offset: reply.offset,
-        size: reply.size,
-        load_bias: 0,
-    };
+    let executable =
+        Executable { object: reply.object, offset: reply.offset, size: reply.size, load_bias: 0 };
     Ok((executable, path, stat))
 }
 

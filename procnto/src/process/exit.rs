@@ -9,7 +9,7 @@ use crate::process::session;
 use crate::process::signal::child_signal;
 use crate::process::table::{Condition, Consumption, Report};
 use crate::process::wait;
-use crate::state::{Answer, Client, FirstProgram, Job, State};
+use crate::state::{Answer, Client, FirstProgram, State};
 use crate::system::{Control, System};
 use alloc::format;
 use alloc::vec::Vec;
@@ -46,14 +46,14 @@ pub fn end(state: &mut State, system: &impl System, pid: u32, status: u32) {
     state.waiters.retain(|waiter| waiter.parent != pid);
     attach::detach_all(state, system, pid);
     let orphans_before = session::stopped_groups_with_a_parent_outside(&state.processes, pid);
-    adopt_children(state, system, pid);
+    adopt_children(state, pid);
     session::leave(state, pid);
     let Ok(process) = state.processes.get_mut(pid) else { return };
     process.condition = Condition::Zombie { status, usage };
     let parent = process.parent;
     session::wake_new_orphans(state, system, &orphans_before);
     tell_parent(state, system, pid, status);
-    note_first_program(state, system, pid);
+    note_first_program(state, system, pid, status);
     wait::wake(state, system, parent);
 }
 
@@ -78,7 +78,7 @@ fn terminate(state: &mut State, system: &impl System, pid: u32) -> Option<Consum
 }
 
 /// Children go to procnto, which waits for nobody: their zombies vanish.
-fn adopt_children(state: &mut State, system: &impl System, pid: u32) {
+fn adopt_children(state: &mut State, pid: u32) {
     let children: Vec<(u32, bool)> =
         state.processes.children(pid).map(|child| (child.pid, child.is_zombie())).collect();
     for (child, is_zombie) in children {
@@ -89,7 +89,6 @@ fn adopt_children(state: &mut State, system: &impl System, pid: u32) {
             child.exit_signal = SIGCHLD;
         }
     }
-    let _nothing_to_tell = system;
 }
 
 /// Signals the parent, or removes the zombie if nobody will ask for it.
@@ -120,9 +119,13 @@ fn ignores_children(system: &impl System, handle: u32) -> bool {
     ignored & 1 << (SIGCHLD - 1) != 0
 }
 
-fn note_first_program(state: &State, system: &impl System, pid: u32) {
+fn note_first_program(state: &State, system: &impl System, pid: u32, status: u32) {
     if state.first_program == FirstProgram::Started(pid) {
-        system.log(&format!("procnto: process {pid}, the first program, has ended\n"));
+        let how = match status & 0x7f {
+            0 => format!("exit code {}", status >> 8 & 0xff),
+            signal => format!("signal {signal}"),
+        };
+        system.log(&format!("procnto: process {pid}, the first program, has ended: {how}\n"));
     }
 }
 
@@ -152,9 +155,4 @@ fn changed(state: &mut State, system: &impl System, pid: u32, what: (u32, i32, u
     let parent = process.parent;
     child_signal(state, system, pid, what, parent);
     wait::wake(state, system, parent);
-}
-
-/// Queues a job; a worker takes it when it is free.
-pub fn later(state: &mut State, job: Job) {
-    state.jobs.push_back(job);
 }

@@ -26,12 +26,13 @@ pub fn fork(
     let parent_handle = parent.live_handle()?;
     check_limit(state, parent)?;
     let shares = message.flags & FORK_VFORK != 0;
-    let space = if shares {
-        system.space_of(parent_handle)?
-    } else {
-        system.space_fork(parent_handle)?
-    };
-    let created = create(state, system, ProcessArgs { space, parent: parent_handle, ..ProcessArgs::default() });
+    let space =
+        if shares { system.space_of(parent_handle)? } else { system.space_fork(parent_handle)? };
+    let created = create(
+        state,
+        system,
+        ProcessArgs { space, parent: parent_handle, ..ProcessArgs::default() },
+    );
     system.close(space);
     let (pid, handle) = created?;
     let scheduling = system.sched_get(parent_handle, client.info.tid).unwrap_or_default();

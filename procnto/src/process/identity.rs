@@ -13,7 +13,8 @@ use zerocopy::IntoBytes;
 /// # Errors
 /// ESRCH.
 pub fn get(state: &State, client: &Client, id: i32) -> Result<Answer, Errno> {
-    let pid = if id == 0 { client.info.pid } else { u32::try_from(id).map_err(|_| Errno::ESRCH)? };
+    let pid =
+        if id == 0 { client.info.pid } else { u32::try_from(id).map_err(|_| Errno::ESRCH)? };
     let process = state.processes.get(pid)?;
     let c = &process.credentials;
     let ids = Ids {
@@ -71,7 +72,12 @@ fn set_credentials(
 ///
 /// # Errors
 /// ESRCH.
-pub fn usage(state: &State, system: &impl System, client: &Client, id: i32) -> Result<Answer, Errno> {
+pub fn usage(
+    state: &State,
+    system: &impl System,
+    client: &Client,
+    id: i32,
+) -> Result<Answer, Errno> {
     let process = match id {
         0 | -1 => state.processes.get(client.info.pid)?,
         id => state.processes.get(u32::try_from(id).map_err(|_| Errno::ESRCH)?)?,

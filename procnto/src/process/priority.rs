@@ -43,7 +43,8 @@ pub fn nice(state: &mut State, client: &Client, message: &Priority) -> Result<An
     }
     let nice = message.nice.clamp(-20, 19);
     for process in chosen {
-        let is_own = [process.credentials.ruid, process.credentials.euid].contains(&caller_ids.euid);
+        let is_own =
+            [process.credentials.ruid, process.credentials.euid].contains(&caller_ids.euid);
         if caller_ids.euid != 0 && !is_own {
             return Err(Errno::EPERM);
         }

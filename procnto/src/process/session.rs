@@ -121,8 +121,7 @@ pub fn group_info(state: &State, group: u32) -> Result<Answer, Errno> {
 #[must_use]
 pub fn stopped_groups_with_a_parent_outside(table: &Table, pid: u32) -> Vec<u32> {
     let own = table.get(pid).map(|process| process.group).into_iter();
-    let mut groups: Vec<u32> =
-        table.children(pid).map(|child| child.group).chain(own).collect();
+    let mut groups: Vec<u32> = table.children(pid).map(|child| child.group).chain(own).collect();
     groups.sort_unstable();
     groups.dedup();
     groups.retain(|&group| has_stopped(table, group) && !is_orphaned(table, group));

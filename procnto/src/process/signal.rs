@@ -8,9 +8,7 @@ use alloc::vec::Vec;
 use io_msg::proc::Kill;
 use neutrino_abi::Errno;
 use neutrino_abi::handle::SYSMGR_PID;
-use neutrino_abi::signal::number::{
-    SIGCONT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
-};
+use neutrino_abi::signal::number::{SIGCONT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 use neutrino_abi::signal::{SIGNAL_MAX, SignalInfo};
 
 const SI_USER: i32 = 0;

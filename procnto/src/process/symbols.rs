@@ -27,8 +27,7 @@ pub fn name_of(system: &impl System, file: &Executable, address: u64) -> Option<
     let symbols = part(system, file, table.sh_offset, table.sh_size)?;
     let mut offset = 0;
     while offset < symbols.len() {
-        let symbol =
-            Symbol::parse_at(LittleEndian, Class::ELF64, &mut offset, &symbols).ok()?;
+        let symbol = Symbol::parse_at(LittleEndian, Class::ELF64, &mut offset, &symbols).ok()?;
         let holds = address >= symbol.st_value && address - symbol.st_value < symbol.st_size;
         if symbol.st_symtype() == STT_FUNC && holds {
             let at = names.sh_offset.checked_add(u64::from(symbol.st_name))?;

@@ -68,11 +68,7 @@ impl Consumption {
     /// As a message holds it.
     #[must_use]
     pub fn to_message(self) -> Usage {
-        Usage {
-            user_ns: self.cpu_ns,
-            system_ns: 0,
-            max_resident_pages: self.max_resident_pages,
-        }
+        Usage { user_ns: self.cpu_ns, system_ns: 0, max_resident_pages: self.max_resident_pages }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `wait`: which child qualifies, and the clients that wait for one (POSIX.1-2017 `waitpid`).
 
-use crate::process::table::{Condition, Process, Report, Table, Consumption};
+use crate::process::table::{Condition, Consumption, Process, Report, Table};
 use crate::state::{Answer, Client, State};
 use crate::system::System;
 use alloc::vec::Vec;

@@ -82,20 +82,18 @@ fn become_shell() -> Result<(), Errno> {
     }
     let cwd = open_path(b"/", open::RDONLY | open::DIRECTORY, (SIDE_CHANNEL, 0), 0)?;
     let file = open_path(SHELL, open::RDONLY, (3, COF_CLOEXEC), FLAG_EXECUTE)?;
-    let inherited =
-        Inherited { magic: INHERITED_MAGIC, cwd, umask: 0o022, ..Inherited::default() };
+    let inherited = Inherited { magic: INHERITED_MAGIC, cwd, umask: 0o022, ..Inherited::default() };
     let head = Exec {
         kind: kind::PROC_EXEC,
         subtype: 0,
         argc: ARGUMENTS,
         envc: VARIABLES,
-        strings_length: STRINGS.len() as u32,
+        strings_length: u32::try_from(STRINGS.len()).map_err(|_| Errno::E2BIG)?,
         fd: file,
         zero: 0,
         inherited,
     };
-    let extra =
-        SendExtra { offered: [file, 0, 0, 0], offered_count: 1, ..SendExtra::default() };
+    let extra = SendExtra { offered: [file, 0, 0, 0], offered_count: 1, ..SendExtra::default() };
     let mut buffer = [0; MESSAGE_MAX];
     let bytes = join(&mut buffer, head.as_bytes(), STRINGS)?;
     message::send_extra(SYSMGR_COID, bytes, &mut [], Some(&extra)).map(drop)
@@ -164,8 +162,12 @@ fn open_path(
         };
         let mut buffer = [0; MESSAGE_MAX];
         let bytes = join(&mut buffer, head.as_bytes(), rest)?;
-        let extra =
-            SendExtra { accepted_count: 1, accepted_minimum, accepted_flags, ..SendExtra::default() };
+        let extra = SendExtra {
+            accepted_count: 1,
+            accepted_minimum,
+            accepted_flags,
+            ..SendExtra::default()
+        };
         let mut answer = [0; MESSAGE_MAX];
         let sent = message::send_extra(mount, bytes, &mut answer, Some(&extra));
         let_close(mount);

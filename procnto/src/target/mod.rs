@@ -110,9 +110,8 @@ fn work() {
             Ok(Received::Message { rcvid, info }) => {
                 let length = usize::try_from(info.msglen).unwrap_or(0).min(buffer.len());
                 let client = Client { rcvid, info };
-                let handled = STATE.with(|state| {
-                    server::handle(state, &Kernel, &client, &buffer[..length])
-                });
+                let handled =
+                    STATE.with(|state| server::handle(state, &Kernel, &client, &buffer[..length]));
                 answer(rcvid, handled, &mut buffer)
             }
             Ok(Received::Pulse(pulse)) => {

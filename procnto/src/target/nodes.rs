@@ -9,7 +9,9 @@ use neutrino_rt::abi::handle::ready;
 use neutrino_rt::abi::message::chf;
 use neutrino_rt::{Errno, channel, log, memory, message};
 use procnto::state::Shared;
-use resmgr::{Attributes, DataAt, DirectoryEntry, Engine, Node, Ocb, Opening, Outcome, Request, Server};
+use resmgr::{
+    Attributes, DataAt, DirectoryEntry, Engine, Node, Ocb, Opening, Outcome, Request, Server,
+};
 
 const ROOT: Node = 1;
 const NULL: Node = 2;

@@ -63,9 +63,9 @@ fn list(directory: Node) -> Vec<(String, Node, u32)> {
             all.push((String::from("sys"), at(0, what::SYS), DIRECTORY));
             all.push((String::from("nto"), at(0, what::NTO), DIRECTORY));
             let pids: Vec<u32> = STATE.with(|s| s.processes.iter().map(|p| p.pid).collect());
-            all.extend(pids.iter().map(|&pid| {
-                (format!("{pid}"), at(pid, what::DIRECTORY), DIRECTORY)
-            }));
+            all.extend(
+                pids.iter().map(|&pid| (format!("{pid}"), at(pid, what::DIRECTORY), DIRECTORY)),
+            );
             all
         }
         (0, what::SYS) => Vec::from([(String::from("kernel"), at(0, what::KERNEL), DIRECTORY)]),

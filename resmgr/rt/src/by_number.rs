@@ -119,8 +119,7 @@ pub fn sched_set(process: u32, tid: u32, parameters: &SchedParam) -> Result<(), 
 /// EBADF: there is none.
 pub fn handle_info(process: u32, from: u32) -> Result<(u32, HandleInfo), Errno> {
     let mut info = HandleInfo::default();
-    let call =
-        Call::ConnectServerInfo { process, coid: from, info: address_of_mut(&mut info) };
+    let call = Call::ConnectServerInfo { process, coid: from, info: address_of_mut(&mut info) };
     // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
     let number = unsafe { sys::call_u32(call) }?;
     Ok((number, info))

@@ -17,6 +17,7 @@ use zerocopy::IntoBytes;
 const STACK_BYTES: u64 = 64 * 1024;
 const SIGCHLD: u32 = 17;
 
+#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "only the copy reads them"))]
 struct Program {
     path: Vec<u8>,
     arguments: Vec<Vec<u8>>,

@@ -63,6 +63,10 @@ impl System {
                 machine.local.acknowledge();
                 Input::Reschedule
             }
+            Source::Error => {
+                machine.local.acknowledge();
+                return None;
+            }
             Source::Spurious => return None,
         };
         Some(self.run(input))

@@ -30,6 +30,8 @@ pub(crate) enum Source {
     Timer,
     /// Another CPU.
     Reschedule,
+    /// An error that the local APIC saw, to be acknowledged only.
+    Error,
     /// Nothing; not to be acknowledged.
     Spurious,
 }
@@ -41,6 +43,7 @@ impl Source {
         match vector {
             TIMER_VECTOR => Self::Timer,
             RESCHEDULE_VECTOR => Self::Reschedule,
+            ERROR_VECTOR => Self::Error,
             FIRST_LINE_VECTOR..=0xaf if vector <= last => {
                 Self::Line((vector - FIRST_LINE_VECTOR).into())
             }

@@ -1,0 +1,98 @@
+//! The table of Linux calls: what each is answered by, and how well. `docs/limits.md` is made from
+//! it.
+
+use crate::block::Restart;
+use crate::dispatch::{Args, Caller};
+use crate::rows::ROWS;
+use crate::sys::{Errno, Outcome};
+
+/// Carries out a call.
+pub(crate) type Handler = fn(&mut Caller<'_>, Args) -> Outcome;
+
+/// How far a call does what Linux does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Support {
+    /// All that programs were seen to use.
+    Supported,
+    /// With these limits.
+    Partial(&'static str),
+    /// It fails with this error.
+    Refused(Errno),
+}
+
+/// A call.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) number: u32,
+    pub(crate) name: &'static str,
+    pub(crate) handler: Handler,
+    /// What becomes of it if a signal interrupts it.
+    pub(crate) restart: Restart,
+    pub(crate) support: Support,
+}
+
+/// Numbers run below this.
+const NUMBERS: usize = 512;
+
+/// Position in [`ROWS`] plus one, by number; 0: no such call.
+static POSITIONS: [u16; NUMBERS] = positions();
+
+#[allow(clippy::cast_possible_truncation, reason = "there are fewer than 512 rows")]
+const fn positions() -> [u16; NUMBERS] {
+    let mut positions = [0; NUMBERS];
+    let mut at = 0;
+    while at < ROWS.len() {
+        positions[ROWS[at].number as usize] = at as u16 + 1;
+        at += 1;
+    }
+    positions
+}
+
+/// The row of a call.
+pub(crate) fn find(number: u64) -> Option<&'static Row> {
+    let position = usize::from(*POSITIONS.get(crate::block::index(number))?);
+    ROWS.get(position.checked_sub(1)?)
+}
+
+/// The page that documents the limits.
+#[derive(Debug)]
+pub(crate) struct Limits;
+
+impl core::fmt::Display for Limits {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        writeln!(f, "# Limits of the Linux personality\n")?;
+        writeln!(f, "Made by `cargo run -p libc-shim`; the source is `libc-shim/shim/src/rows.rs`.\n")?;
+        let count = |wanted: fn(&Support) -> bool| ROWS.iter().filter(|row| wanted(&row.support)).count();
+        let supported = count(|support| matches!(support, Support::Supported));
+        let partial = count(|support| matches!(support, Support::Partial(_)));
+        let refused = count(|support| matches!(support, Support::Refused(_)));
+        writeln!(f, "{supported} calls are supported, {partial} with limits, {refused} are refused.\n")?;
+        writeln!(f, "| number | call | support |\n| --- | --- | --- |")?;
+        for row in ROWS {
+            let (number, name) = (row.number, row.name);
+            match row.support {
+                Support::Supported => writeln!(f, "| {number} | {name} | yes |")?,
+                Support::Partial(limits) => writeln!(f, "| {number} | {name} | {limits} |")?,
+                Support::Refused(error) => writeln!(f, "| {number} | {name} | no: {error} |")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_its_number_and_comes_in_order() {
+        for pair in ROWS.windows(2) {
+            assert!(pair[0].number < pair[1].number, "{}", pair[1].name);
+        }
+        for row in ROWS {
+            assert_eq!(find(u64::from(row.number)).unwrap().name, row.name);
+        }
+        assert!(find(511).is_none());
+        assert!(find(1 << 40).is_none());
+    }
+}
