@@ -15,7 +15,7 @@ use io_msg::proc::{
 };
 use neutrino_abi::Errno;
 use neutrino_abi::pulse::{self, Pulse};
-use neutrino_abi::signal::number::{SIGKILL, SIGSTOP};
+use neutrino_abi::signal::number::SIGSTOP;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 /// Handles a message; `bytes` are as much of it as was received.
@@ -142,16 +142,18 @@ pub fn handle_pulse(state: &mut State, system: &impl System, pulse: &Pulse) {
     }
 }
 
-/// A signal ends a process.
+/// A process must end: a signal ends it, or its last thread is gone (signal 0; the status is the
+/// thread's).
 fn terminate(state: &mut State, system: &impl System, pid: u32) {
     let Ok(process) = state.processes.get(pid) else { return };
     let Some(handle) = process.handle else { return };
     let info = system.process_info(handle).unwrap_or_default();
-    let signal = if info.terminating == 0 { SIGKILL } else { info.terminating };
+    let signal = info.terminating & 0x7f;
     if death::is_reported(signal)
         && let Some(obituary) = death::record(state, system, pid, &info)
     {
         state.jobs.push_back(Job::Report(obituary));
     }
-    exit::end(state, system, pid, signal & 0x7f);
+    let status = if signal == 0 { (info.fault.status & 0xff) << 8 } else { signal };
+    exit::end(state, system, pid, status);
 }

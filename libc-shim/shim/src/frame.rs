@@ -3,7 +3,7 @@
 //! The layout is Linux x86-64's `struct rt_sigframe`: return address, `ucontext`, `siginfo`, with
 //! the floating-point state above it, 64-aligned. The red zone (128 bytes below rsp) is left alone.
 
-use crate::block::{Process, Restart, Thread, index};
+use crate::block::{Process, Restart, Thread};
 use crate::copy::{self, FpuFormat};
 use crate::dispatch::{Args, Caller};
 use crate::sys::{self, Errno, Outcome};

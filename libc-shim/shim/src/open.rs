@@ -124,7 +124,7 @@ pub(crate) fn close(_: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
 
 /// `close_range(first, last, flags)`.
 pub(crate) fn close_range(_: &mut Caller<'_>, [first, last, flags, ..]: Args) -> Outcome {
-    const ONLY_MARK: u32 = linux::CLOSE_RANGE_CLOEXEC;
+    const ONLY_MARK: u32 = 1 << 2;
     let (first, last, flags) = (low(first), low(last).min(SIDE_CHANNEL - 1), low(flags));
     if first > low(last.into()) && last != SIDE_CHANNEL - 1 || flags & !(ONLY_MARK | 2) != 0 {
         return Err(Errno::EINVAL);

@@ -4,7 +4,7 @@
 //! kernel may write there at any time. Addresses of the shim's own values come from references.
 
 use core::ptr::{from_mut, from_ref};
-use neutrino_abi::calls::{Register, for_each_call, number};
+use neutrino_abi::calls::{Register, number};
 use neutrino_abi::event::Event;
 use neutrino_abi::handle::SELF;
 use neutrino_abi::info::{HandleInfo, ProcessInfo, SystemInfo};
@@ -70,7 +70,7 @@ macro_rules! define_stubs {
         }
     };
 }
-for_each_call!(define_stubs);
+neutrino_abi::for_each_call!(define_stubs);
 
 /// The address of a value that the kernel reads.
 pub(crate) fn address<T: ?Sized>(value: &T) -> u64 {
