@@ -220,6 +220,17 @@ fn a_session_leader_cannot_change_its_group() {
 }
 
 #[test]
+fn a_group_whose_leader_is_a_zombie_can_still_be_joined() {
+    let fake = Fake::default();
+    let mut state = with_shell(&fake);
+    let first = fork(&mut state, &fake, SHELL);
+    set_group(&mut state, &fake, SHELL, first, first).unwrap();
+    let second = fork(&mut state, &fake, SHELL);
+    exit(&mut state, &fake, first, 0);
+    assert_eq!(set_group(&mut state, &fake, second, 0, first), Ok(Answer::Status(0)));
+}
+
+#[test]
 fn kill_reaches_a_group_and_refuses_strangers() {
     let fake = Fake::default();
     let mut state = with_shell(&fake);

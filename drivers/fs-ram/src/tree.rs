@@ -18,7 +18,12 @@ pub(crate) enum Body {
     /// A regular file; the object is made with the first byte.
     File(Option<MemObject>),
     /// A directory: entries by position, which only grows, so that readers keep their place.
-    Directory { parent: Node, entries: BTreeMap<u64, Entry>, names: BTreeMap<Vec<u8>, u64>, next: u64 },
+    Directory {
+        parent: Node,
+        entries: BTreeMap<u64, Entry>,
+        names: BTreeMap<Vec<u8>, u64>,
+        next: u64,
+    },
     /// A symbolic link.
     Link(Vec<u8>),
     /// A FIFO, device or socket node: only a name.

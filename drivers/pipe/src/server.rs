@@ -6,9 +6,7 @@ use alloc::vec::Vec;
 use io_msg::stat::{mode, open};
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::{Errno, clock};
-use resmgr::{
-    Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Server,
-};
+use resmgr::{Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Server};
 
 const FIONREAD: u32 = 0x541b;
 

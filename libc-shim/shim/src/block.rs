@@ -12,9 +12,7 @@ use core::mem::offset_of;
 use core::ptr::with_exposed_provenance_mut;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use io_msg::connect::PATH_MAX;
-use io_msg::start::{
-    PROCESS_BLOCK_STRIDE, PROCESS_BLOCKS, THREAD_BLOCK_STRIDE, THREAD_BLOCKS,
-};
+use io_msg::start::{PROCESS_BLOCK_STRIDE, PROCESS_BLOCKS, THREAD_BLOCK_STRIDE, THREAD_BLOCKS};
 use neutrino_abi::handle::PollEntry;
 use neutrino_abi::memory::{MapArgs, PAGE_SIZE, map, prot};
 use neutrino_abi::message::{Iov, PARTS_MAX};
@@ -153,8 +151,7 @@ pub(crate) struct Thread {
 pub(crate) const THREAD_MYSELF: usize = offset_of!(Thread, myself);
 pub(crate) const THREAD_FRAME: usize = offset_of!(Thread, frame);
 pub(crate) const THREAD_STACK_END: usize = offset_of!(Thread, stack_end);
-pub(crate) const THREAD_PENDING: usize =
-    offset_of!(Thread, area) + offset_of!(SignalArea, pending);
+pub(crate) const THREAD_PENDING: usize = offset_of!(Thread, area) + offset_of!(SignalArea, pending);
 
 /// Buffers too large for the stack.
 #[repr(C)]

@@ -68,7 +68,8 @@ fn execute(caller: &mut Caller<'_>, coid: u32, vectors: [u64; 2]) -> Outcome {
 fn try_execute(caller: &mut Caller<'_>, coid: &mut u32, [argv, envp]: [u64; 2]) -> Outcome {
     caller.process.map_exec_strings()?;
     let (start, size) = caller.process.exec_strings();
-    let mut strings = Strings { start, end: start, limit: start + size.min(EXEC_STRINGS_MAX.into()) };
+    let mut strings =
+        Strings { start, end: start, limit: start + size.min(EXEC_STRINGS_MAX.into()) };
     strings.push(caller.scratch.paths[1].get())?;
     let prefix = interpret(caller, coid)?;
     let mut argc = 0;
@@ -88,8 +89,7 @@ fn try_execute(caller: &mut Caller<'_>, coid: &mut u32, [argv, envp]: [u64; 2]) 
         inherited: inherited(caller),
         ..Exec::default()
     };
-    let extra =
-        SendExtra { offered: [*coid, 0, 0, 0], offered_count: 1, ..SendExtra::default() };
+    let extra = SendExtra { offered: [*coid, 0, 0, 0], offered_count: 1, ..SendExtra::default() };
     let parts = [part(&message), user(start, strings.end - start)];
     caller.send(SYSMGR_COID, &parts, &[], Some(&extra))
 }
@@ -216,7 +216,11 @@ fn parse_script(head: &[u8]) -> Result<Option<(&[u8], &[u8])>, Errno> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     let split = line.iter().position(is_space).unwrap_or(line.len());
     let (interpreter, argument) = line.split_at(split);
-    if interpreter.is_empty() { Err(Errno::ENOEXEC) } else { Ok(Some((interpreter, argument.trim_ascii()))) }
+    if interpreter.is_empty() {
+        Err(Errno::ENOEXEC)
+    } else {
+        Ok(Some((interpreter, argument.trim_ascii())))
+    }
 }
 
 #[cfg(test)]

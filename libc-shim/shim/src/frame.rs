@@ -262,7 +262,24 @@ const fn registers_of(words: &[u64; 18]) -> Registers {
     let [r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags] =
         *words;
     Registers {
-        r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags,
+        r8,
+        r9,
+        r10,
+        r11,
+        r12,
+        r13,
+        r14,
+        r15,
+        rdi,
+        rsi,
+        rbp,
+        rbx,
+        rdx,
+        rax,
+        rcx,
+        rsp,
+        rip,
+        rflags,
     }
 }
 
@@ -331,8 +348,7 @@ fn load_fpu(process: &Process, area: u64) -> Result<(), Errno> {
         return Ok(());
     }
     let magic: u32 = copy::read(area + SOFTWARE)?;
-    let format =
-        if magic == XSTATE_MAGIC1 { process.fpu_format() } else { FpuFormat::Fxsave };
+    let format = if magic == XSTATE_MAGIC1 { process.fpu_format() } else { FpuFormat::Fxsave };
     copy::load_fpu(area, format)
 }
 
@@ -416,7 +432,14 @@ mod tests {
 
     #[test]
     fn a_childs_status_and_a_faults_address_are_where_programs_look() {
-        let child = SignalInfo { number: SIGCHLD, code: 1, pid: 7, uid: 3, status: 9, ..Default::default() };
+        let child = SignalInfo {
+            number: SIGCHLD,
+            code: 1,
+            pid: 7,
+            uid: 3,
+            status: 9,
+            ..Default::default()
+        };
         let words = info_words(&child);
         assert_eq!((words[0], words[1], words[2], words[3]), (17, 1, 7 | 3 << 32, 9));
         let fault = SignalInfo { number: SIGSEGV, code: 1, value: 0xdead, ..Default::default() };

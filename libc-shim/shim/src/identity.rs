@@ -6,9 +6,7 @@ use crate::dispatch::{Args, Caller};
 use crate::sys::{self, Errno, Outcome, part, room};
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::kind;
-use io_msg::proc::{
-    Ids, Priority, Rlimit, RlimitReply, Sched, SetIds, Target, Usage, setids,
-};
+use io_msg::proc::{Ids, Priority, Rlimit, RlimitReply, Sched, SetIds, Target, Usage, setids};
 use neutrino_abi::handle::SYSMGR_COID;
 use neutrino_abi::sched::{PRIORITY_DEFAULT, policy};
 
@@ -239,8 +237,7 @@ pub(crate) fn times(caller: &mut Caller<'_>, [address, ..]: Args) -> Outcome {
 /// `getpriority(which, who)`.
 pub(crate) fn getpriority(caller: &mut Caller<'_>, [which, who, ..]: Args) -> Outcome {
     let (which, who) = (low(which), low(who));
-    let message =
-        Priority { kind: kind::PROC_PRIORITY, which, who, ..Priority::default() };
+    let message = Priority { kind: kind::PROC_PRIORITY, which, who, ..Priority::default() };
     caller.send(SYSMGR_COID, &[part(&message)], &[], None)
 }
 

@@ -18,7 +18,10 @@
     clippy::indexing_slicing,
     reason = "user-space code with overflow checks on; a slip ends the one program it serves"
 )]
-#![cfg_attr(not(target_os = "none"), allow(dead_code, reason = "only the pure parts run on a host"))]
+#![cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "only the pure parts run on a host")
+)]
 
 mod block;
 mod copy;

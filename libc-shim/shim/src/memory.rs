@@ -34,7 +34,8 @@ pub(crate) fn mmap(
     }
     let is_fixed = flags & (map::FIXED | map::FIXED_NOREPLACE) != 0;
     let kinds = flags & (map::SHARED | map::PRIVATE);
-    if length == 0 || kinds == 0 || offset % PAGE_SIZE != 0 || is_fixed && address % PAGE_SIZE != 0 {
+    if length == 0 || kinds == 0 || offset % PAGE_SIZE != 0 || is_fixed && address % PAGE_SIZE != 0
+    {
         return Err(Errno::EINVAL);
     }
     let length = length.checked_next_multiple_of(PAGE_SIZE).ok_or(Errno::ENOMEM)?;
@@ -81,8 +82,8 @@ fn map_file(caller: &Caller<'_>, fd: u64, arguments: MapArgs) -> Outcome {
         other => other?,
     };
     let offset = arguments.offset.checked_add(reply.offset).ok_or(Errno::EOVERFLOW);
-    let outcome = offset
-        .and_then(|offset| sys::map(&MapArgs { object: reply.object, offset, ..arguments }));
+    let outcome =
+        offset.and_then(|offset| sys::map(&MapArgs { object: reply.object, offset, ..arguments }));
     let _closed = sys::detach(reply.object);
     outcome
 }
@@ -134,7 +135,10 @@ fn check_mapped(address: u64, length: u64) -> Result<(), Errno> {
 pub(crate) fn msync(_: &mut Caller<'_>, [address, length, flags, ..]: Args) -> Outcome {
     const BOTH: u32 = linux::MS_ASYNC | linux::MS_SYNC;
     let flags = low(flags);
-    if address % PAGE_SIZE != 0 || flags & !(BOTH | linux::MS_INVALIDATE) != 0 || flags & BOTH == BOTH {
+    if address % PAGE_SIZE != 0
+        || flags & !(BOTH | linux::MS_INVALIDATE) != 0
+        || flags & BOTH == BOTH
+    {
         return Err(Errno::EINVAL);
     }
     check_mapped(address, length).map(|()| 0)

@@ -49,11 +49,7 @@ const fn follow(flags: u32) -> u32 {
 }
 
 /// Sends the request for a file with a name; returns the descriptor if that is what it names.
-fn by_name(
-    caller: &mut Caller<'_>,
-    file: File,
-    request: &Request,
-) -> Result<Option<u32>, Errno> {
+fn by_name(caller: &mut Caller<'_>, file: File, request: &Request) -> Result<Option<u32>, Errno> {
     match file {
         File::Open(coid) => Ok(Some(coid)),
         File::Named(from) => match path::walk(caller, from, request)? {
@@ -97,7 +93,10 @@ pub(crate) fn fstat(caller: &mut Caller<'_>, [fd, buffer, ..]: Args) -> Outcome 
 }
 
 /// `newfstatat(directory, path, buffer, flags)`.
-pub(crate) fn newfstatat(caller: &mut Caller<'_>, [from, name, buffer, flags, ..]: Args) -> Outcome {
+pub(crate) fn newfstatat(
+    caller: &mut Caller<'_>,
+    [from, name, buffer, flags, ..]: Args,
+) -> Outcome {
     let file = file_at(caller, from, name, low(flags))?;
     let bytes = status(caller, file, low(flags))?;
     copy::write(buffer, &bytes).map(|()| 0)

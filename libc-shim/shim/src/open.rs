@@ -78,8 +78,8 @@ fn open_loaded(
     permissions: u32,
     accept: SendExtra,
 ) -> Result<Found, Errno> {
-    let is_nofollow =
-        flags & flag::NOFOLLOW != 0 || flags & (flag::CREAT | flag::EXCL) == flag::CREAT | flag::EXCL;
+    let is_nofollow = flags & flag::NOFOLLOW != 0
+        || flags & (flag::CREAT | flag::EXCL) == flag::CREAT | flag::EXCL;
     let umask = caller.process.umask.load(Relaxed);
     let connect = Connect {
         ioflag: flags,
@@ -105,8 +105,7 @@ pub(crate) fn open_side(
         accepted_flags: COF_CLOEXEC,
         ..SendExtra::default()
     };
-    let connect =
-        Connect { ioflag: flags, ..request(subtype::OPEN, 0, connect_flags).connect };
+    let connect = Connect { ioflag: flags, ..request(subtype::OPEN, 0, connect_flags).connect };
     match path::walk(caller, from, &Request { connect, accept, ..Request::default() })? {
         Found::Reply(reply) => Ok(reply.coid.cast_unsigned()),
         Found::Descriptor(coid) => sys::duplicate(coid, SIDE_CHANNEL, COF_CLOEXEC).map(low),
@@ -190,10 +189,8 @@ pub(crate) fn pipe2(caller: &mut Caller<'_>, [fds, flags, ..]: Args) -> Outcome 
         accepted_flags: close_on_exec(flags),
         ..SendExtra::default()
     };
-    let connect = Connect {
-        ioflag: flags & flag::NONBLOCK,
-        ..request(subtype::PIPE, 0, 0).connect
-    };
+    let connect =
+        Connect { ioflag: flags & flag::NONBLOCK, ..request(subtype::PIPE, 0, 0).connect };
     let request = Request { connect, accept, ..Request::default() };
     let Found::Reply(reply) = path::walk(caller, Base::Cwd, &request)? else {
         return Err(Errno::ENXIO);

@@ -46,8 +46,6 @@ pub(crate) struct Request {
     pub(crate) extra: Option<Iov>,
     /// How many descriptors the reply gives, from which number on, with which flags.
     pub(crate) accept: SendExtra,
-
-
 }
 
 /// A request of a subtype, with a mode and `FLAG_*` bits.
@@ -202,11 +200,7 @@ fn target(caller: &Caller<'_>, from: Base, path: &[u8]) -> Result<Target, Errno>
 ///
 /// # Errors
 /// ELOOP: too many redirects. What the servers answer.
-pub(crate) fn walk(
-    caller: &mut Caller<'_>,
-    from: Base,
-    request: &Request,
-) -> Result<Found, Errno> {
+pub(crate) fn walk(caller: &mut Caller<'_>, from: Base, request: &Request) -> Result<Found, Errno> {
     let mut from = from;
     for _ in 0..=REDIRECTS_MAX {
         let pid = caller.process.pid.load(Relaxed);
@@ -237,7 +231,11 @@ pub(crate) fn walk(
 /// A request about the name itself, not about what it leads to.
 fn wants_link(request: &Request) -> bool {
     match request.connect.subtype {
-        subtype::READLINK | subtype::UNLINK | subtype::SYMLINK | subtype::LINK | subtype::RENAME => true,
+        subtype::READLINK
+        | subtype::UNLINK
+        | subtype::SYMLINK
+        | subtype::LINK
+        | subtype::RENAME => true,
         _ => request.connect.flags & io_msg::connect::FLAG_NOFOLLOW != 0,
     }
 }

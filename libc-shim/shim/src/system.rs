@@ -69,7 +69,8 @@ pub(crate) fn sched_getaffinity(_: &mut Caller<'_>, [_, size, mask, ..]: Args) -
 
 /// `sched_setaffinity(tid, size, mask)`: any mask with a processor in it is taken as "everywhere".
 pub(crate) fn sched_setaffinity(_: &mut Caller<'_>, [_, size, mask, ..]: Args) -> Outcome {
-    let wanted = if size >= 8 { copy::read::<u64>(mask)? } else { u64::from(copy::read::<u8>(mask)?) };
+    let wanted =
+        if size >= 8 { copy::read::<u64>(mask)? } else { u64::from(copy::read::<u8>(mask)?) };
     if wanted & processors()? == 0 { Err(Errno::EINVAL) } else { Ok(0) }
 }
 

@@ -61,12 +61,19 @@ pub(crate) struct Limits;
 impl core::fmt::Display for Limits {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         writeln!(f, "# Limits of the Linux personality\n")?;
-        writeln!(f, "Made by `cargo run -p libc-shim`; the source is `libc-shim/shim/src/rows.rs`.\n")?;
-        let count = |wanted: fn(&Support) -> bool| ROWS.iter().filter(|row| wanted(&row.support)).count();
+        writeln!(
+            f,
+            "Made by `cargo run -p libc-shim`; the source is `libc-shim/shim/src/rows.rs`.\n"
+        )?;
+        let count =
+            |wanted: fn(&Support) -> bool| ROWS.iter().filter(|row| wanted(&row.support)).count();
         let supported = count(|support| matches!(support, Support::Supported));
         let partial = count(|support| matches!(support, Support::Partial(_)));
         let refused = count(|support| matches!(support, Support::Refused(_)));
-        writeln!(f, "{supported} calls are supported, {partial} with limits, {refused} are refused.\n")?;
+        writeln!(
+            f,
+            "{supported} calls are supported, {partial} with limits, {refused} are refused.\n"
+        )?;
         writeln!(f, "| number | call | support |\n| --- | --- | --- |")?;
         for row in ROWS {
             let (number, name) = (row.number, row.name);

@@ -78,7 +78,8 @@ fn clone_any(caller: &mut Caller<'_>, wanted: &Cloning) -> Outcome {
 }
 
 fn create_thread(caller: &Caller<'_>, wanted: &Cloning) -> Outcome {
-    const NEEDED: u32 = linux::CLONE_VM | linux::CLONE_SIGHAND | linux::CLONE_FILES | linux::CLONE_FS;
+    const NEEDED: u32 =
+        linux::CLONE_VM | linux::CLONE_SIGHAND | linux::CLONE_FILES | linux::CLONE_FS;
     if wanted.flags & NEEDED != NEEDED || wanted.stack == 0 {
         return Err(Errno::EINVAL);
     }
@@ -182,13 +183,20 @@ pub(crate) fn futex(
                 FOREVER => FOREVER,
                 time => time::monotonic().saturating_add(time),
             };
-            let wait = sys::FutexWait { address: word, expected: value, flags: shared, deadline, bitset: flag::ANY };
+            let wait = sys::FutexWait {
+                address: word,
+                expected: value,
+                flags: shared,
+                deadline,
+                bitset: flag::ANY,
+            };
             futex_wait(caller, &wait)
         }
         linux::FUTEX_WAIT_BITSET => {
             let flags = shared | if is_realtime { flag::REALTIME } else { 0 };
             let deadline = time::optional(time)?;
-            let wait = sys::FutexWait { address: word, expected: value, flags, deadline, bitset: third };
+            let wait =
+                sys::FutexWait { address: word, expected: value, flags, deadline, bitset: third };
             futex_wait(caller, &wait)
         }
         linux::FUTEX_WAKE => sys::futex_wake(word, value, shared, flag::ANY),

@@ -192,8 +192,7 @@ pub(crate) fn clock_nanosleep(
         (false, _) => return Err(Errno::EINVAL),
     };
     let mut left = 0;
-    let outcome =
-        caller.interruptible(|| sys::clock_nanosleep(id, TIMER_ABSTIME, end, &mut left));
+    let outcome = caller.interruptible(|| sys::clock_nanosleep(id, TIMER_ABSTIME, end, &mut left));
     if outcome == Err(Errno::EINTR) && !is_absolute && rest != 0 {
         let left = end.saturating_sub(monotonic());
         Timespec::from_nanoseconds(left).write(rest)?;

@@ -23,7 +23,8 @@ fn alarm_timer(caller: &Caller<'_>) -> Result<u32, Errno> {
     if known != 0 {
         return Ok(known);
     }
-    let event = Event { notify: kind::SIGNAL, target: SIGALRM, code: SI_KERNEL, ..Event::default() };
+    let event =
+        Event { notify: kind::SIGNAL, target: SIGALRM, code: SI_KERNEL, ..Event::default() };
     let timer = create(clock::MONOTONIC, &event)?;
     process.alarm.store(timer, Relaxed);
     Ok(timer)
@@ -39,7 +40,8 @@ fn create(id: u32, event: &Event) -> Result<u32, Errno> {
 /// Sets the alarm again that the program before the exec had set.
 pub(crate) fn restore_alarm(caller_block: &crate::block::Thread, deadline: u64) {
     let process = caller_block.process();
-    let event = Event { notify: kind::SIGNAL, target: SIGALRM, code: SI_KERNEL, ..Event::default() };
+    let event =
+        Event { notify: kind::SIGNAL, target: SIGALRM, code: SI_KERNEL, ..Event::default() };
     if let Ok(timer) = create(clock::MONOTONIC, &event) {
         process.alarm.store(timer, Relaxed);
         let new = Itimer { nsec: deadline, interval_nsec: 0 };
@@ -110,8 +112,7 @@ pub(crate) fn timer_create(_: &mut Caller<'_>, [id, event, timer, ..]: Args) -> 
         _ => copy::read(event)?,
     };
     let (signal, notify) = (low(words[1]), int(words[1] >> 32));
-    let mut wanted =
-        Event { target: signal, code: SI_TIMER, value: words[0], ..Event::default() };
+    let mut wanted = Event { target: signal, code: SI_TIMER, value: words[0], ..Event::default() };
     match notify {
         SIGNAL => wanted.notify = kind::SIGNAL,
         NONE => wanted.notify = kind::NONE,
@@ -131,7 +132,11 @@ pub(crate) fn timer_create(_: &mut Caller<'_>, [id, event, timer, ..]: Args) -> 
 /// A timer argument.
 const fn handle(raw: u64) -> Result<u32, Errno> {
     let handle = low(raw);
-    if handle & SIDE_CHANNEL == 0 || handle.cast_signed() < 0 { Err(Errno::EINVAL) } else { Ok(handle) }
+    if handle & SIDE_CHANNEL == 0 || handle.cast_signed() < 0 {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(handle)
+    }
 }
 
 /// The kernel says EBADF of what is no timer, Linux EINVAL.
@@ -148,7 +153,8 @@ pub(crate) fn timer_settime(_: &mut Caller<'_>, [timer, flags, new, old, ..]: Ar
     let [interval_s, interval_ns, value_s, value_ns]: [i64; 4] = copy::read(new)?;
     let new = Itimer {
         nsec: Timespec { seconds: value_s, nanoseconds: value_ns }.to_nanoseconds()?,
-        interval_nsec: Timespec { seconds: interval_s, nanoseconds: interval_ns }.to_nanoseconds()?,
+        interval_nsec: Timespec { seconds: interval_s, nanoseconds: interval_ns }
+            .to_nanoseconds()?,
     };
     let mut before = Itimer::default();
     as_linux(sys::timer_settime(timer, low(flags) & TIMER_ABSTIME, &new, &mut before))?;

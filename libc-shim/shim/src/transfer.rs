@@ -67,8 +67,7 @@ pub(crate) fn pwrite64(caller: &mut Caller<'_>, [fd, buffer, count, offset, ..]:
 fn write_buffer(caller: &Caller<'_>, fd: u64, buffer: u64, count: u64, start: Start) -> Outcome {
     let count = count.min(BYTES_MAX);
     let header = start.header(kind::IO_WRITE, count);
-    let outcome =
-        caller.send(descriptor(fd)?, &[part(&header), user(buffer, count)], &[], None);
+    let outcome = caller.send(descriptor(fd)?, &[part(&header), user(buffer, count)], &[], None);
     raise_broken_pipe(caller, outcome)
 }
 
@@ -108,13 +107,7 @@ fn second_version(offset: u64, flags: u64) -> Result<Start, Errno> {
     }
 }
 
-fn read_parts(
-    caller: &mut Caller<'_>,
-    fd: u64,
-    parts: u64,
-    count: u64,
-    start: Start,
-) -> Outcome {
+fn read_parts(caller: &mut Caller<'_>, fd: u64, parts: u64, count: u64, start: Start) -> Outcome {
     let coid = descriptor(fd)?;
     let (count, bytes) = load_parts(caller, parts, count, 0)?;
     let header = start.header(kind::IO_READ, bytes);
@@ -139,13 +132,7 @@ pub(crate) fn pwritev2(
     write_parts(caller, fd, parts, count, second_version(offset, flags)?)
 }
 
-fn write_parts(
-    caller: &mut Caller<'_>,
-    fd: u64,
-    parts: u64,
-    count: u64,
-    start: Start,
-) -> Outcome {
+fn write_parts(caller: &mut Caller<'_>, fd: u64, parts: u64, count: u64, start: Start) -> Outcome {
     let coid = descriptor(fd)?;
     let (count, bytes) = load_parts(caller, parts, count, 1)?;
     let header = start.header(kind::IO_WRITE, bytes);
@@ -220,7 +207,8 @@ fn convert_records(records: &mut [u8]) {
     let mut at = 0;
     while let Some(&[low, high]) = records.get(at + 16..at + 18) {
         let length = usize::from(u16::from_le_bytes([low, high]));
-        let Some(record) = records.get_mut(at..at + length).filter(|record| record.len() > 19) else {
+        let Some(record) = records.get_mut(at..at + length).filter(|record| record.len() > 19)
+        else {
             return;
         };
         let kind = record[18];

@@ -171,7 +171,8 @@ impl Table {
             let used = slot.map_or(0, |chunk| chunks[chunk].used);
             let free = !used & wanted;
             if free != 0 {
-                let place = index.checked_mul(PLACES)?.checked_add(free.trailing_zeros() as usize)?;
+                let place =
+                    index.checked_mul(PLACES)?.checked_add(free.trailing_zeros() as usize)?;
                 let place = u16::try_from(place).ok()?;
                 return (place < end).then_some(Place(place));
             }
@@ -183,7 +184,8 @@ impl Table {
 
     fn next_with_room(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
-        let mut room = !*self.full.get(word)? & u64::MAX.checked_shl(u32::try_from(from % 64).ok()?)?;
+        let mut room =
+            !*self.full.get(word)? & u64::MAX.checked_shl(u32::try_from(from % 64).ok()?)?;
         while room == 0 {
             word = word.checked_add(1)?;
             room = !*self.full.get(word)?;
@@ -253,7 +255,8 @@ impl Table {
         for (index, slot) in self.chunks.iter().enumerate().skip(first) {
             let used = slot.map_or(0, |chunk| chunks[chunk].used) & wanted;
             if used != 0 {
-                let place = index.checked_mul(PLACES)?.checked_add(used.trailing_zeros() as usize)?;
+                let place =
+                    index.checked_mul(PLACES)?.checked_add(used.trailing_zeros() as usize)?;
                 let place = Place(u16::try_from(place).ok()?);
                 return self.get(chunks, place).map(|handle| (place, handle));
             }

@@ -44,9 +44,7 @@ impl Kernel {
                 let server = self.channels[channel].process;
                 (self.processes[server].pid, self.channels[channel].chid)
             }
-            (State::Mutex { mutex }, None) => {
-                (self.threads[self.mutexes[mutex].owner].tid, 0)
-            }
+            (State::Mutex { mutex }, None) => (self.threads[self.mutexes[mutex].owner].tid, 0),
             (_, None) => (0, 0),
         };
         ThreadInfo {

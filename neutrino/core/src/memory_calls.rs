@@ -15,7 +15,11 @@ use crate::thread::ThreadId;
 impl Kernel {
     /// The space that a call means: the caller's for 0, else that of a handle.
     pub(crate) fn space_argument(&self, t: ThreadId, number: u32) -> Result<SpaceSlot, Errno> {
-        if number == SELF { Ok(self.space(t)) } else { self.handle_space(self.process_of(t), number) }
+        if number == SELF {
+            Ok(self.space(t))
+        } else {
+            self.handle_space(self.process_of(t), number)
+        }
     }
 
     fn add_space(&mut self, t: ThreadId, space: SpaceSlot) -> Result<Outcome, Errno> {
@@ -24,7 +28,11 @@ impl Kernel {
     }
 
     /// `SpaceCreate`.
-    pub(crate) fn space_create(&mut self, m: &mut impl Machine, t: ThreadId) -> Result<Outcome, Errno> {
+    pub(crate) fn space_create(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+    ) -> Result<Outcome, Errno> {
         self.needs(t, able::PROCESS)?;
         self.handle_room(self.process_of(t), SIDE_CHANNEL)?;
         let space = self.memory.space_create(m)?;

@@ -35,7 +35,8 @@ impl Kernel {
         };
         self.enqueue(t, end);
         let cpu = usize::from(self.threads[t].cpu);
-        let is_other = self.caller.is_some_and(|caller| self.threads[caller].cpu != self.threads[t].cpu);
+        let is_other =
+            self.caller.is_some_and(|caller| self.threads[caller].cpu != self.threads[t].cpu);
         if is_other {
             m.reschedule(cpu);
         }
@@ -130,7 +131,10 @@ impl Kernel {
 
     fn has_equal(&self, cpu: usize, t: ThreadId) -> bool {
         let level = usize::from(self.threads[t].effective.0);
-        self.cpus.get(cpu).and_then(|cpu| cpu.ready.get(level)).is_some_and(|queue| !queue.is_empty())
+        self.cpus
+            .get(cpu)
+            .and_then(|cpu| cpu.ready.get(level))
+            .is_some_and(|queue| !queue.is_empty())
     }
 
     /// Switches to the most important ready thread, if it outranks the current one.

@@ -8,7 +8,7 @@ use crate::Kernel;
 use crate::ipc::pulse::{NewPulse, Owner};
 use crate::machine::{Machine, Place};
 use crate::sched::End;
-use crate::thread::{Asked, State, ThreadId, Takes, slot};
+use crate::thread::{Asked, State, Takes, ThreadId, slot};
 
 impl Kernel {
     /// Whether a call may block the caller.

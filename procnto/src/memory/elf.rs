@@ -15,14 +15,14 @@ use elf::parse::ParseAt;
 use elf::segment::ProgramHeader;
 use io_msg::start::PIE_BASE;
 use neutrino_abi::Errno;
-use neutrino_abi::memory::{PAGE_SIZE, USER_START, prot};
+use neutrino_abi::memory::{PAGE_SIZE, USER_END, USER_START, prot};
 
 /// Most program headers.
 const HEADERS_MAX: u64 = 64;
 /// Longest note segment that is looked at.
 const NOTES_MAX: u64 = 4096;
-/// Programs end below this.
-const PROGRAM_END: u64 = 0x7e00_0000_0000;
+/// Programs end below this; only the personality lies above.
+pub const PROGRAM_END: u64 = 0x7e00_0000_0000;
 /// Bytes of an ELF file header.
 const FILE_HEADER: usize = 64;
 /// Bytes of a program header.
@@ -154,7 +154,7 @@ fn segment(header: &ProgramHeader, bias: u64, size: u64) -> Option<Segment> {
         && file_bytes_end <= size
         && address % PAGE_SIZE == header.p_offset % PAGE_SIZE
         && address >= USER_START
-        && memory_end <= PROGRAM_END;
+        && memory_end <= USER_END;
     if !is_sound {
         return None;
     }

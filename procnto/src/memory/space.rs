@@ -73,6 +73,9 @@ pub fn build(
         if n == buffer.len() { Ok(()) } else { Err(Errno::ENOEXEC) }
     };
     let program = elf::parse(read, source.size)?;
+    if program.heap > elf::PROGRAM_END {
+        return Err(Errno::ENOEXEC);
+    }
     let mut random = [0; 16];
     system.random(&mut random);
     let stack = stack::build(STACK_TOP, strings, &facts(&program, info, secure), random);

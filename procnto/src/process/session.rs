@@ -46,7 +46,7 @@ pub fn new_session(
     client: &Client,
 ) -> Result<Answer, Errno> {
     let pid = client.info.pid;
-    if state.processes.group(pid).next().is_some() {
+    if state.processes.members(pid).next().is_some() {
         return Err(Errno::EPERM);
     }
     let process = state.processes.get_mut(pid)?;
@@ -81,7 +81,7 @@ pub fn set_group(
     if target.pid != caller.pid && target.program.generation == Generation::Executed {
         return Err(Errno::EACCES);
     }
-    let exists = || state.processes.group(group).any(|p| p.session == caller.session);
+    let exists = || state.processes.members(group).any(|p| p.session == caller.session);
     let leads = target.session == target.pid;
     if leads || target.session != caller.session || (group != pid && !exists()) {
         return Err(Errno::EPERM);
@@ -108,7 +108,7 @@ pub fn is_orphaned(table: &Table, group: u32) -> bool {
 /// # Errors
 /// None: a group that does not exist has session 0.
 pub fn group_info(state: &State, group: u32) -> Result<Answer, Errno> {
-    let session = state.processes.group(group).next().map(|member| member.session);
+    let session = state.processes.members(group).next().map(|member| member.session);
     let reply = PgrpReply {
         session: session.unwrap_or(0),
         orphaned: u32::from(is_orphaned(&state.processes, group)),
@@ -196,7 +196,7 @@ pub fn terminal_signal(
         signal_process(state, system, message.session, message.signal);
         return Ok(Answer::Status(0));
     }
-    let member = state.processes.group(message.pgrp).next().ok_or(Errno::ESRCH)?;
+    let member = state.processes.members(message.pgrp).next().ok_or(Errno::ESRCH)?;
     if member.session != message.session {
         return Err(Errno::EPERM);
     }

@@ -249,6 +249,11 @@ impl Table {
         self.by_pid.values().filter(move |p| p.group == group && !p.is_zombie())
     }
 
+    /// All members of a process group: one whose members are all zombies still exists.
+    pub fn members(&self, group: u32) -> impl Iterator<Item = &Process> {
+        self.by_pid.values().filter(move |process| process.group == group)
+    }
+
     /// Adds a process.
     pub fn insert(&mut self, process: Process) {
         self.by_pid.insert(process.pid, process);

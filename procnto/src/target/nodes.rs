@@ -24,10 +24,11 @@ const FD: Node = 8;
 const STDIN: Node = 9;
 const STDOUT: Node = 10;
 const STDERR: Node = 11;
+const SHM: Node = 12;
 
 /// Name, node, mode, device number (Linux: major << 8 | minor), target of a link.
 type Row = (&'static str, Node, u32, u64, &'static str);
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     ("null", NULL, mode::IFCHR | 0o666, 0x103, ""),
     ("zero", ZERO, mode::IFCHR | 0o666, 0x105, ""),
     ("full", FULL, mode::IFCHR | 0o666, 0x107, ""),
@@ -35,6 +36,7 @@ const ROWS: [Row; 10] = [
     ("urandom", URANDOM, mode::IFCHR | 0o666, 0x109, ""),
     ("tty", TTY, mode::IFCHR | 0o666, 0x500, ""),
     ("fd", FD, mode::IFLNK | 0o777, 0, "/proc/self/fd"),
+    ("shm", SHM, mode::IFLNK | 0o777, 0, "/dev/shmem"),
     ("stdin", STDIN, mode::IFLNK | 0o777, 0, "/proc/self/fd/0"),
     ("stdout", STDOUT, mode::IFLNK | 0o777, 0, "/proc/self/fd/1"),
     ("stderr", STDERR, mode::IFLNK | 0o777, 0, "/proc/self/fd/2"),

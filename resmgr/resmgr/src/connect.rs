@@ -226,8 +226,7 @@ impl<S: Server> Engine<S> {
             return request.check(&attributes, right::EXECUTE, 0);
         }
         let reads = access == open::RDONLY || access == open::RDWR;
-        let rights =
-            if reads { right::READ } else { 0 } | if writes { right::WRITE } else { 0 };
+        let rights = if reads { right::READ } else { 0 } | if writes { right::WRITE } else { 0 };
         request.check(&attributes, rights, 0)
     }
 
@@ -298,8 +297,7 @@ impl<S: Server> Engine<S> {
             Walked::Found(_) => Err(Errno::EEXIST),
             Walked::Missing { must_be_directory: true, .. } => Err(Errno::ENOENT),
             Walked::Missing { directory, name, .. } => {
-                let attributes =
-                    self.new_attributes(request, directory, mode::IFLNK | 0o777, 0)?;
+                let attributes = self.new_attributes(request, directory, mode::IFLNK | 0o777, 0)?;
                 self.server.symlink(directory, &name, &asked.extra, &attributes)?;
                 Ok(Done::plain())
             }

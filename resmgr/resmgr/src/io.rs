@@ -84,7 +84,9 @@ impl<S: Server> Engine<S> {
         let length = message.nbytes.min(TRANSFER_MAX).min(request.info.dstmsglen);
         let length = usize::try_from(length).unwrap_or(0);
         match (message.xtype, is_directory) {
-            (XTYPE_READDIR, true) => return Outcome::Reply(self.read_directory(request, ocb, length)),
+            (XTYPE_READDIR, true) => {
+                return Outcome::Reply(self.read_directory(request, ocb, length));
+            }
             (XTYPE_READDIR, false) => return Outcome::Reply(Err(Errno::ENOTDIR)),
             (_, true) => return Outcome::Reply(Err(Errno::EISDIR)),
             (_, false) => {}
@@ -180,7 +182,8 @@ impl<S: Server> Engine<S> {
 
     fn devctl(&mut self, request: &mut Request<'_>, ocb: &mut Ocb) -> Outcome {
         let asked = request.header::<Devctl>().and_then(|message| {
-            let data = request.data(size_of::<Devctl>(), (message.nbytes as usize).min(64 * 1024))?;
+            let data =
+                request.data(size_of::<Devctl>(), (message.nbytes as usize).min(64 * 1024))?;
             Ok((message, data))
         });
         match asked {

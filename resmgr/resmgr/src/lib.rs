@@ -37,10 +37,10 @@ mod server;
 mod walk;
 
 pub use attributes::{Attributes, Change};
+pub use attributes::{Identity, right};
 pub use engine::Engine;
 pub use mount::Mount;
 pub use ocb::{Ocb, Ocbs};
 pub use request::Request;
-pub use attributes::{Identity, right};
 pub use serve::serve;
 pub use server::{DataAt, DirectoryEntry, Node, Opening, Outcome, Server};

@@ -80,12 +80,7 @@ impl Locks {
         Outcome::Reply(Err(Errno::EAGAIN))
     }
 
-    fn wanted(
-        request: &Request<'_>,
-        message: &Lock,
-        node: Node,
-        base: u64,
-    ) -> Result<Held, Errno> {
+    fn wanted(request: &Request<'_>, message: &Lock, node: Node, base: u64) -> Result<Held, Errno> {
         if message.lock_type > UNLOCK {
             return Err(Errno::EINVAL);
         }

@@ -62,7 +62,8 @@ impl Mount {
 
     /// Notes what a pulse told: somebody attached below.
     pub fn cover(&mut self, attach: u32, absolute: &[u8]) {
-        let below = absolute.strip_prefix(self.prefix.as_slice()).and_then(|p| p.strip_prefix(b"/"));
+        let below =
+            absolute.strip_prefix(self.prefix.as_slice()).and_then(|p| p.strip_prefix(b"/"));
         if let Some(below) = below.filter(|below| !below.is_empty()) {
             self.covered.push((attach, Vec::from(below)));
         }

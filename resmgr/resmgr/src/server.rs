@@ -179,12 +179,7 @@ pub trait Server {
     ///
     /// # Errors
     /// Whatever `open` documents.
-    fn open(
-        &mut self,
-        request: &Request<'_>,
-        node: Node,
-        ioflag: u32,
-    ) -> Result<Opening, Errno> {
+    fn open(&mut self, request: &Request<'_>, node: Node, ioflag: u32) -> Result<Opening, Errno> {
         Ok(Opening::Open(node, ready::IN | ready::OUT))
     }
 

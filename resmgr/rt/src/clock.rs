@@ -45,12 +45,8 @@ pub fn set_realtime(nanoseconds: u64) -> Result<(), Errno> {
 
 /// Sleeps; a signal may end it early.
 pub fn sleep(nanoseconds: u64) {
-    let call = Call::ClockNanosleep {
-        clock: clock::MONOTONIC,
-        flags: 0,
-        time: nanoseconds,
-        remaining: 0,
-    };
+    let call =
+        Call::ClockNanosleep { clock: clock::MONOTONIC, flags: 0, time: nanoseconds, remaining: 0 };
     let _may_be_interrupted = pure(call);
 }
 

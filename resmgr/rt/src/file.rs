@@ -36,7 +36,8 @@ fn transfer(fd: u32, xtype: u16, buffer: &mut [u8]) -> Result<usize, Errno> {
 /// As POSIX `write`.
 pub fn write(fd: u32, bytes: &[u8]) -> Result<usize, Errno> {
     let nbytes = bytes.len() as u64;
-    let request = Transfer { kind: kind::IO_WRITE, xtype: XTYPE_NONE, nbytes, ..Transfer::default() };
+    let request =
+        Transfer { kind: kind::IO_WRITE, xtype: XTYPE_NONE, nbytes, ..Transfer::default() };
     let parts: [&[u8]; 2] = [request.as_bytes(), bytes];
     let n = message::send_parts(fd, &parts, (&mut [], &mut []), None)?;
     usize::try_from(n).map_err(|_| Errno::EIO)

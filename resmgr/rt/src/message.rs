@@ -120,7 +120,8 @@ pub fn reply_receive(
     };
     let receive = address_of(&receive);
     // SAFETY: the memory written is `buffer` and `info`, both borrowed mutably for the whole call.
-    let next = unsafe { sys::call(Call::MsgReplyReceive { rcvid, status, message, parts, receive }) }?;
+    let next =
+        unsafe { sys::call(Call::MsgReplyReceive { rcvid, status, message, parts, receive }) }?;
     Ok(received(next, info, buffer))
 }
 
@@ -139,7 +140,15 @@ fn pulse_from(buffer: &[u8]) -> Pulse {
         buffer.get(at..at + 8).and_then(|b| u64::read_from_bytes(b).ok()).unwrap_or_default()
     };
     let code = buffer.get(4).copied().unwrap_or_default().cast_signed();
-    Pulse { kind: 0, subtype: 0, code, zero: [0; 3], value: long(8), scoid: word(16), count: word(20) }
+    Pulse {
+        kind: 0,
+        subtype: 0,
+        code,
+        zero: [0; 3],
+        value: long(8),
+        scoid: word(16),
+        count: word(20),
+    }
 }
 
 /// Answers a client with a status and data (QNX: `MsgReply`).
@@ -270,7 +279,8 @@ pub fn give(rcvid: u64, handle: u32, flags: u32) -> Result<u32, Errno> {
 /// ESRCH, EINVAL, EMFILE.
 pub fn take(rcvid: u64, index: u32) -> Result<crate::channel::Handle, Errno> {
     let minimum = neutrino_abi::handle::SIDE_CHANNEL;
-    pure_u32(Call::MsgTake { rcvid, index, minimum, flags: 0 }).map(crate::channel::Handle::from_raw)
+    pure_u32(Call::MsgTake { rcvid, index, minimum, flags: 0 })
+        .map(crate::channel::Handle::from_raw)
 }
 
 /// The bytes of a message structure and the data behind it, for [`send`].

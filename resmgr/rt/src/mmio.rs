@@ -57,7 +57,9 @@ impl Mmio {
     /// Copies bytes to `offset` (for framebuffers; the order of the stores is not defined).
     pub fn write_bytes(&self, offset: usize, bytes: &[u8]) {
         let end = offset.checked_add(bytes.len());
-        if let (Some(start), true) = (self.pointer::<u8>(offset), end.is_some_and(|e| e <= self.length)) {
+        if let (Some(start), true) =
+            (self.pointer::<u8>(offset), end.is_some_and(|e| e <= self.length))
+        {
             // SAFETY: the whole range was checked; device memory never overlaps Rust's.
             unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len()) }
         }

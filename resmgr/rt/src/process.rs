@@ -113,7 +113,8 @@ fn try_exec(path: &[u8], arguments: &[&[u8]], environment: &[&[u8]]) -> Result<(
 }
 
 fn offer(file: &Handle, message: &Exec, strings: &[u8]) -> Result<(), Errno> {
-    let extra = SendExtra { offered: [file.raw(), 0, 0, 0], offered_count: 1, ..SendExtra::default() };
+    let extra =
+        SendExtra { offered: [file.raw(), 0, 0, 0], offered_count: 1, ..SendExtra::default() };
     let parts: [&[u8]; 2] = [message.as_bytes(), strings];
     message::send_parts(SYSMGR_COID, &parts, (&mut [], &mut []), Some(&extra)).map(drop)
 }

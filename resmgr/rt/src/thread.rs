@@ -89,8 +89,7 @@ extern "C" fn trampoline(argument: *mut Box<dyn FnOnce() + Send>) -> ! {
 /// # Errors
 /// EINVAL, EPERM.
 pub fn set_priority(policy: u32, priority: u8) -> Result<(), Errno> {
-    let parameters =
-        SchedParam { policy, priority: u32::from(priority), ..SchedParam::default() };
+    let parameters = SchedParam { policy, priority: u32::from(priority), ..SchedParam::default() };
     let parameters = address_of(&parameters);
     pure(Call::SchedSet { process: SELF, tid: 0, parameters }).map(drop)
 }

@@ -59,7 +59,7 @@ fn finish(mut clippy: Command, packages: &[String]) -> Command {
     for package in packages {
         clippy.args(["-p", package]);
     }
-    clippy.args(["--", "-D", "warnings"]);
+    clippy.args(["--keep-going", "--", "-D", "warnings"]);
     clippy
 }
 

@@ -20,8 +20,7 @@ const TIDY: &str = "tidy";
 const BOOT: &str = "boot-tests";
 
 /// Programs of the system whose logic is tested on the host, too.
-const HOST_TESTED: [&str; 5] =
-    ["procnto", "native-tools", "devc-ser8250", "devc-con", "devc-pty"];
+const HOST_TESTED: [&str; 5] = ["procnto", "native-tools", "devc-ser8250", "devc-con", "devc-pty"];
 
 /// One ring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

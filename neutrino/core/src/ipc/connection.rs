@@ -5,11 +5,11 @@
 //! gets one disconnect pulse, for which the object itself has the room: it stays until the pulse
 //! is received. I6: a connection is on the list of its channel, or its channel is gone.
 
+use neutrino_abi::Errno;
 use neutrino_abi::handle::{self, COF_CLOEXEC, COF_DEAD, COF_NOEVENT, COF_NOSHARE, ready};
 use neutrino_abi::message::chf;
 use neutrino_abi::process::Credentials;
 use neutrino_abi::pulse;
-use neutrino_abi::Errno;
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -100,8 +100,7 @@ impl Kernel {
         self.handle_room(caller, minimum)?;
         let connection = self.connection_create(channel, badge, 0)?;
         // Commit: nothing below fails.
-        let handle =
-            Handle { target: Target::Connection(connection), flags: handle_bits(flags) };
+        let handle = Handle { target: Target::Connection(connection), flags: handle_bits(flags) };
         let coid = self.handle_add(caller, minimum, handle)?;
         Ok(Outcome::value(coid))
     }

@@ -48,8 +48,7 @@ impl Kernel {
         let shared = self.processes[process].pending.set & set;
         let lowest = (own | shared) & (own | shared).wrapping_neg();
         let number = lowest.trailing_zeros().wrapping_add(1);
-        let holder =
-            if own & lowest != 0 { Holder::Thread(t) } else { Holder::Process(process) };
+        let holder = if own & lowest != 0 { Holder::Thread(t) } else { Holder::Process(process) };
         self.take_pending(holder, number)
     }
 
@@ -88,8 +87,7 @@ impl Kernel {
             m.set_registers(slot(t), &Registers { rip, ..registers });
             return;
         }
-        let guarded =
-            (personality.guard_start..personality.guard_end).contains(&registers.rip);
+        let guarded = (personality.guard_start..personality.guard_end).contains(&registers.rip);
         let can_handle = self.effect(process, info.number) == Effect::Handle
             && self.threads[t].mask & bit(info.number) == 0
             && !guarded;

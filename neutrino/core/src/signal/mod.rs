@@ -22,10 +22,8 @@ pub(crate) const fn bit(number: u32) -> SignalSet {
 /// Signals that nobody can block, catch or ignore.
 pub(crate) const UNBLOCKABLE: SignalSet = bit(number::SIGKILL) | bit(number::SIGSTOP);
 /// Signals whose default is to do nothing.
-const IGNORED_BY_DEFAULT: SignalSet = bit(number::SIGCHLD)
-    | bit(number::SIGURG)
-    | bit(number::SIGWINCH)
-    | bit(number::SIGCONT);
+const IGNORED_BY_DEFAULT: SignalSet =
+    bit(number::SIGCHLD) | bit(number::SIGURG) | bit(number::SIGWINCH) | bit(number::SIGCONT);
 /// Signals whose default is to stop.
 const STOPS: SignalSet =
     bit(number::SIGSTOP) | bit(number::SIGTSTP) | bit(number::SIGTTIN) | bit(number::SIGTTOU);
@@ -136,8 +134,7 @@ impl Kernel {
         info: &SignalInfo,
     ) {
         let life = self.processes[process].life;
-        if !(1..=SIGNAL_MAX).contains(&info.number)
-            || !matches!(life, Life::Alive | Life::Stopped)
+        if !(1..=SIGNAL_MAX).contains(&info.number) || !matches!(life, Life::Alive | Life::Stopped)
         {
             return;
         }
@@ -172,12 +169,7 @@ impl Kernel {
 
     /// A thread that takes a signal now: it does not block it, or waits for it.
     // Bound: the threads of the process.
-    fn taker(
-        &self,
-        process: ProcessId,
-        thread: Option<ThreadId>,
-        number: u32,
-    ) -> Option<ThreadId> {
+    fn taker(&self, process: ProcessId, thread: Option<ThreadId>, number: u32) -> Option<ThreadId> {
         let takes = |t: ThreadId| self.threads[t].mask & bit(number) == 0 || self.awaits(t, number);
         if let Some(t) = thread {
             return takes(t).then_some(t);
@@ -219,9 +211,8 @@ impl Kernel {
     // Bound: the details that the holder has.
     pub(crate) fn take_pending(&mut self, holder: Holder, number: u32) -> SignalInfo {
         let details = self.pending_mut(holder).details;
-        let mut matching = details
-            .iter(&self.signals)
-            .filter(|&id| self.signals[id].info.number == number);
+        let mut matching =
+            details.iter(&self.signals).filter(|&id| self.signals[id].info.number == number);
         let (found, more) = (matching.next(), matching.next().is_some());
         drop(matching);
         if !more {

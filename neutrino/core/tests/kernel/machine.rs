@@ -39,8 +39,7 @@ impl Recorder {
 impl ThreadContexts for Recorder {
     fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters) {
         let StartRegisters { entry, stack, argument, .. } = *start;
-        let registers =
-            Registers { rip: entry, rsp: stack, rdi: argument, ..Registers::default() };
+        let registers = Registers { rip: entry, rsp: stack, rdi: argument, ..Registers::default() };
         self.registers.insert(thread, registers);
     }
     fn set_result(&mut self, thread: ThreadSlot, value: i64) {

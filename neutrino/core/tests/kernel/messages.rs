@@ -16,13 +16,8 @@ const ANSWER: u64 = MEMORY + 0x300;
 fn with_channel(flags: u32) -> (World, u32, u32) {
     let mut world = World::new();
     let chid = world.number(&Call::ChannelCreate { flags });
-    let attach = Call::ConnectAttach {
-        process: 0,
-        chid,
-        minimum: SIDE_CHANNEL,
-        flags: 0,
-        badge: 77,
-    };
+    let attach =
+        Call::ConnectAttach { process: 0, chid, minimum: SIDE_CHANNEL, flags: 0, badge: 77 };
     let coid = world.number(&attach);
     (world, chid, coid)
 }

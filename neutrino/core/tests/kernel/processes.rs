@@ -113,11 +113,8 @@ fn an_ignored_signal_does_nothing_and_a_default_one_ends_the_process() {
         world.poke(BUFFER, &info);
         world.good(&Call::SignalKill { process, tid: 0, info: BUFFER })
     };
-    let ignore = Call::SignalAction {
-        process,
-        signal: number::SIGTERM,
-        disposition: disposition::IGNORE,
-    };
+    let ignore =
+        Call::SignalAction { process, signal: number::SIGTERM, disposition: disposition::IGNORE };
     world.good(&ignore);
     signal(&mut world, process, number::SIGTERM);
     assert_eq!(world.call(&Call::SchedYield {}), Some(Ok(0)));

@@ -1,8 +1,8 @@
 //! A booted kernel on the byte-vector machine, and words to act in it.
 
+use neutrino_abi::Errno;
 use neutrino_abi::calls::{Call, Frame};
 use neutrino_abi::process::ThreadArgs;
-use neutrino_abi::Errno;
 use neutrino_core::machine::{
     Fault, FrameNumber, Place, SpaceSlot, ThreadContexts, ThreadSlot, UserMemory,
 };

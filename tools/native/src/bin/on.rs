@@ -2,7 +2,10 @@
 //! (QNX: `on`).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
-#![allow(clippy::arithmetic_side_effects, reason = "user space: overflow checks stay on in release")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "user space: overflow checks stay on in release"
+)]
 
 #[cfg(target_os = "none")]
 mod program {

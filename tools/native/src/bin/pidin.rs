@@ -2,7 +2,10 @@
 //! (QNX: `pidin`); `pidin info`: the system.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
-#![allow(clippy::arithmetic_side_effects, reason = "user space: overflow checks stay on in release")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "user space: overflow checks stay on in release"
+)]
 
 #[cfg(target_os = "none")]
 mod program {
@@ -21,7 +24,10 @@ mod program {
                 return 1;
             }
         };
-        println!("{:>6} {:>8} {:<16} {:>5} {:<10} {}", "pid", "tid", "name", "prio", "STATE", "Blocked");
+        println!(
+            "{:>6} {:>8} {:<16} {:>5} {:<10} {}",
+            "pid", "tid", "name", "prio", "STATE", "Blocked"
+        );
         for pid in pids {
             let name = name_of(pid);
             for line in proc_text(pid, "threads").lines() {
@@ -42,7 +48,11 @@ mod program {
     fn info() -> i32 {
         let info = memory::system_info();
         let mib = |pages: u64| pages / 256;
-        println!("CPU:X86_64 Release:0.1.0 FreeMem:{}MB/{}MB", mib(info.free_pages), mib(info.total_pages));
+        println!(
+            "CPU:X86_64 Release:0.1.0 FreeMem:{}MB/{}MB",
+            mib(info.free_pages),
+            mib(info.total_pages)
+        );
         println!("Processes: {}, Threads: {}", info.processes, info.threads);
         println!("Processor1: {} MHz", info.tsc_hz / 1_000_000);
         0

@@ -2,7 +2,10 @@
 //! number; the exit status is how many there were (QNX: `slay`).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
-#![allow(clippy::arithmetic_side_effects, reason = "user space: overflow checks stay on in release")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "user space: overflow checks stay on in release"
+)]
 
 #[cfg(target_os = "none")]
 mod program {
@@ -36,7 +39,8 @@ mod program {
         let own = process::id();
         let mut count = 0;
         for pid in processes().unwrap_or_default() {
-            let hit = wanted.map_or_else(|| pid != own && name_of(pid) == word, |number| number == pid);
+            let hit =
+                wanted.map_or_else(|| pid != own && name_of(pid) == word, |number| number == pid);
             let Ok(target) = i32::try_from(pid) else { continue };
             if !hit {
                 continue;

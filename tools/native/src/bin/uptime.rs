@@ -1,7 +1,10 @@
 //! `uptime`: how long the system runs, and how much of that time it was idle.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
-#![allow(clippy::arithmetic_side_effects, reason = "user space: overflow checks stay on in release")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "user space: overflow checks stay on in release"
+)]
 
 #[cfg(target_os = "none")]
 mod program {

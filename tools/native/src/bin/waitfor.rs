@@ -1,7 +1,10 @@
 //! `waitfor PATH [SECONDS]`: waits until a path exists (5 seconds unless told; QNX: `waitfor`).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
-#![allow(clippy::arithmetic_side_effects, reason = "user space: overflow checks stay on in release")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "user space: overflow checks stay on in release"
+)]
 
 #[cfg(target_os = "none")]
 mod program {
