@@ -1,5 +1,9 @@
 //! Boots the self-test image once for each way to boot and reports every test in it.
-#![allow(clippy::print_stdout, reason = "a test program reports on standard output")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test program that reports on standard output"
+)]
 
 use boot_tests::{boot, reports};
 use std::process::ExitCode;
