@@ -11,7 +11,6 @@ use neutrino_abi::info::{HandleInfo, ProcessInfo, SystemInfo};
 use neutrino_abi::memory::{MapArgs, RemapArgs};
 use neutrino_abi::message::{Iov, SendExtra};
 use neutrino_abi::process::ThreadArgs;
-use neutrino_abi::sched::SchedParam;
 use neutrino_abi::signal::{Personality, Registers, SignalInfo, SignalSet, how};
 use neutrino_abi::time::{Itimer, TimerInfo};
 
@@ -161,14 +160,6 @@ pub(crate) fn thread_ctl(tid: u32, command: u32, value: u64) -> Outcome {
 /// `pid << 32 | tid` of the caller.
 pub(crate) fn thread_self() -> Outcome {
     call!(ThreadSelf())
-}
-
-pub(crate) fn sched_get(tid: u32, parameters: &mut SchedParam) -> Outcome {
-    call!(SchedGet(SELF, tid, address_mut(parameters)))
-}
-
-pub(crate) fn sched_set(tid: u32, parameters: &SchedParam) -> Outcome {
-    call!(SchedSet(SELF, tid, address(parameters)))
 }
 
 pub(crate) fn sched_yield() -> Outcome {

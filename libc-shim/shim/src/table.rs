@@ -55,9 +55,11 @@ pub(crate) fn find(number: u64) -> Option<&'static Row> {
 }
 
 /// The page that documents the limits.
+#[cfg(not(target_os = "none"))]
 #[derive(Debug)]
 pub(crate) struct Limits;
 
+#[cfg(not(target_os = "none"))]
 impl core::fmt::Display for Limits {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         writeln!(f, "# Limits of the Linux personality\n")?;

@@ -92,6 +92,26 @@ pub fn boot(manifest: &str, options: &[&str], limit: Duration) -> Result<String,
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
+/// Runs a script in the guest's shell and returns what it printed.
+///
+/// # Errors
+/// A sentence about what could not be built or started, or the script's exit status.
+pub fn exec(script: &str, options: &[&str], limit: Duration) -> Result<String, String> {
+    let xtask = std::env::var("XTASK").map_err(|_| "run me with `cargo xtask test`".to_string())?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let seconds = limit.as_secs().to_string();
+    let output = Command::new("timeout")
+        .args([seconds.as_str(), &xtask, "run", "--exec", script])
+        .args(options)
+        .current_dir(&root)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start xtask: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() { Ok(text) } else { Err(format!("{}:\n{text}", output.status)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,12 +5,16 @@
     reason = "a test program that reports on standard output"
 )]
 
-use boot_tests::{boot, reports};
+use boot_tests::{boot, exec, reports};
 use std::process::ExitCode;
 use std::time::Duration;
 
 const MANIFEST: &str = "rootfs/selftest.toml";
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// What the guest's shell is tested with.
+const SHELL: &str = include_str!("../shell.sh");
+const SHELL_TESTS: usize = 15;
 
 /// Tests that the image must report; fewer mean that it stopped early.
 const TESTS_AT_LEAST: usize = 10;
@@ -48,6 +52,17 @@ fn main() -> ExitCode {
                 let why = format!("only {} tests reported; the log:\n{log}", found.len());
                 report(&format!("{way}::every_test_reports"), is_short.then_some(why.as_str()));
             }
+        }
+    }
+    match exec(SHELL, &["--direct"], LIMIT) {
+        Err(why) => report("shell", Some(&why)),
+        Ok(text) => {
+            let found = reports(&text);
+            for one in &found {
+                report(&format!("shell::{}", one.name), one.failure.as_deref());
+            }
+            let is_short = found.len() < SHELL_TESTS;
+            report("shell::every_test_reports", is_short.then_some(text.as_str()));
         }
     }
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
