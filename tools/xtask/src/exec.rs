@@ -8,19 +8,16 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Command, ExitCode};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, io};
 
-use anyhow::{Context, Result, anyhow, bail};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use anyhow::{Context, Result, anyhow};
 
+use crate::guest::{End, Guest, Terminal};
 use crate::progress::note;
 use crate::qemu::{Backend, PORTS, Serial};
-use crate::shell;
 use crate::workspace::Workspace;
 
 /// xtask itself could not do what was asked; as `env` and `timeout` have it.
@@ -29,17 +26,7 @@ pub(crate) const EXIT_XTASK_FAILED: u8 = 125;
 const EXIT_TIMEOUT: u8 = 124;
 
 /// A signal ended the run; as shells have it for ^C.
-const EXIT_SIGNAL: u8 = 130;
-
-/// How often the end of QEMU, of the time, or a signal is looked for.
-const POLL: Duration = Duration::from_millis(5);
-
-/// How a run ended.
-enum End {
-    Qemu(ExitStatus),
-    Timeout,
-    Signal,
-}
+pub(crate) const EXIT_SIGNAL: u8 = 130;
 
 /// Boots what `qemu` says and passes the command's outputs and status on.
 ///
@@ -50,10 +37,6 @@ pub(crate) fn run(
     limit: Option<Duration>,
     qemu: impl FnOnce(&Serial) -> Result<Command>,
 ) -> Result<ExitCode> {
-    let is_stopped = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&is_stopped))?;
-    }
     // Not below target: a socket's path has to be short.
     let folder = tempfile::Builder::new().prefix("neutrino-").tempdir()?;
     let path = |name: &str| folder.path().join(name);
@@ -62,7 +45,7 @@ pub(crate) fn run(
     let log = path("console.log");
     let command = qemu(&Serial::Exec { log: log.clone(), ports })?;
 
-    let mut guest = Guest::start(&command)?;
+    let mut guest = Guest::start(&command, Terminal::Log)?;
     let mut streams = Vec::new();
     for listener in listeners {
         streams.push(guest.accept(&listener?)?);
@@ -73,7 +56,7 @@ pub(crate) fn run(
     let stderr = forward(stderr, io::stderr());
     let control = thread::spawn(move || read_control(control));
 
-    let end = guest.wait(limit, &is_stopped)?;
+    let end = guest.wait(limit)?;
     join(stdout)?;
     join(stderr)?;
     let said = join(control)?;
@@ -100,76 +83,6 @@ fn conclude(end: &End, status: Option<u8>, log: &Path, kept_log: &Path) -> ExitC
     io::stderr().write_all(&console).unwrap_or_default();
     note(&format!("\n--- {complaint}; the console is in {} ---", kept_log.display()));
     ExitCode::from(code)
-}
-
-/// A running QEMU; it is killed when this is dropped.
-struct Guest(Child);
-
-impl Guest {
-    fn start(qemu: &Command) -> Result<Self> {
-        // Where it can be had, the kernel ends QEMU even if xtask is killed outright.
-        let mut command = match shell::find("setpriv") {
-            Some(setpriv) => {
-                let mut command = Command::new(setpriv);
-                command.args(["--pdeathsig", "KILL"]).arg(qemu.get_program());
-                command
-            }
-            None => Command::new(qemu.get_program()),
-        };
-        command.args(qemu.get_args()).stdin(Stdio::null()).stdout(io::stderr());
-        Ok(Self(command.spawn().context("starting QEMU")?))
-    }
-
-    /// Waits for QEMU to open a port; it does so before the guest's first instruction.
-    fn accept(&mut self, listener: &UnixListener) -> Result<UnixStream> {
-        listener.set_nonblocking(true)?;
-        loop {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    stream.set_nonblocking(false)?;
-                    return Ok(stream);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-            if let Some(status) = self.0.try_wait()? {
-                bail!("QEMU did not start ({status})");
-            }
-            thread::sleep(POLL);
-        }
-    }
-
-    fn wait(&mut self, limit: Option<Duration>, is_stopped: &AtomicBool) -> Result<End> {
-        let started = Instant::now();
-        let end = loop {
-            let status = self.0.try_wait()?;
-            // Asked after the status: a terminal sends ^C to QEMU too, which then ends by itself.
-            if is_stopped.load(Ordering::Relaxed) {
-                break End::Signal;
-            }
-            if let Some(status) = status {
-                break End::Qemu(status);
-            }
-            if limit.is_some_and(|limit| started.elapsed() > limit) {
-                break End::Timeout;
-            }
-            thread::sleep(POLL);
-        };
-        self.stop();
-        Ok(end)
-    }
-
-    fn stop(&mut self) {
-        // It may have ended by itself in the meantime.
-        self.0.kill().unwrap_or_default();
-        self.0.wait().map(|_| ()).unwrap_or_default();
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.stop();
-    }
 }
 
 /// Copies a port to an output, each byte as soon as it is there. When nobody reads the output any more

@@ -15,6 +15,7 @@ mod cli;
 mod compile;
 mod console;
 mod exec;
+mod guest;
 mod image;
 mod iso;
 mod manifest;

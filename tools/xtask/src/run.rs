@@ -41,7 +41,7 @@ pub(crate) fn command(workspace: &Workspace, options: &RunOptions) -> Result<Exi
     }
     if options.exec.is_none() {
         let command = qemu::command(&options.machine, &medium, &Serial::Terminal, &qmp)?;
-        return console::attend(command, options.machine.display.then_some(qmp.as_path()));
+        return console::attend(&command, options.machine.display.then_some(qmp.as_path()));
     }
     let limit = (options.timeout != 0).then(|| Duration::from_secs(options.timeout));
     exec::run(workspace, limit, |serial| qemu::command(&options.machine, &medium, serial, &qmp))
