@@ -15,17 +15,8 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![allow(
     clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
     reason = "user-space code with overflow checks on; a slip ends the one program it serves"
-)]
-#![allow(
-    dead_code,
-    clippy::collapsible_if,
-    clippy::multiple_unsafe_ops_per_block,
-    clippy::precedence,
-    clippy::type_complexity,
-    reason = "the personality is young: these few places are to be tidied"
 )]
 #![cfg_attr(
     not(target_os = "none"),
