@@ -203,6 +203,7 @@ impl PathBuffer {
 }
 
 /// A number as an index; the shim runs on 64 bits.
+#[allow(clippy::cast_possible_truncation, reason = "usize has 64 bits here")]
 pub(crate) const fn index(number: u64) -> usize {
     number as usize
 }
@@ -480,21 +481,28 @@ impl Thread {
         self.area.get().expose_provenance() as u64
     }
 
+    /// A field of the part that the kernel writes.
+    const fn area_field<T>(&self, offset: usize) -> *mut T {
+        self.area.get().wrapping_byte_add(offset).cast()
+    }
+
     /// Forgets that a signal is pending, before taking signals.
     pub(crate) fn clear_pending(&self) {
-        let area = self.area.get();
-        // SAFETY: the area is this thread's; the kernel writes it only while the thread is not
-        // running, and a plain volatile store cannot tear.
-        unsafe { (&raw mut (*area).pending).write_volatile(0) };
+        let pending = self.area_field::<u32>(offset_of!(SignalArea, pending));
+        // SAFETY: a field of this thread's area; the kernel writes it only while the thread is not
+        // running, and a volatile store of one word cannot tear.
+        unsafe { pending.write_volatile(0) };
     }
 
     /// The registers that the kernel saved when it diverted the thread; it may divert again now.
     pub(crate) fn take_diverted(&self) -> Registers {
-        let area = self.area.get();
-        // SAFETY: as above; the kernel does not write them while `diverted` is set.
-        let registers = unsafe { (&raw const (*area).registers).read_volatile() };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*area).diverted).write_volatile(0) };
+        let saved = self.area_field::<Registers>(offset_of!(SignalArea, registers));
+        // SAFETY: a field of this thread's area, which the kernel leaves alone while `diverted` is
+        // set.
+        let registers = unsafe { saved.read_volatile() };
+        let diverted = self.area_field::<u32>(offset_of!(SignalArea, diverted));
+        // SAFETY: as for `pending`.
+        unsafe { diverted.write_volatile(0) };
         registers
     }
 

@@ -47,9 +47,12 @@ core::arch::global_asm!(
     "push r9",
     "push r8",
     "cld",
-    "xor ebp, ebp",
     "mov rdi, rsp",
     "mov rsi, gs:[{myself}]",
+    // A frame for back-traces: they go on in the program.
+    "push [rdi + 128]",
+    "push rbp",
+    "mov rbp, rsp",
     "call {dispatch}",
     // Falls through: the way out.
     ".globl shim_exit",

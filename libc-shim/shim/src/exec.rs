@@ -208,8 +208,11 @@ fn prepend(prefix: &mut PathBuffer, text: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Interpreter and argument (perhaps empty) of a `#!` line, if the file starts with one.
-fn parse_script(head: &[u8]) -> Result<Option<(&[u8], &[u8])>, Errno> {
+/// Interpreter and argument (perhaps empty) of a script.
+type Script<'a> = (&'a [u8], &'a [u8]);
+
+/// What the `#!` line says, if the file starts with one.
+fn parse_script(head: &[u8]) -> Result<Option<Script<'_>>, Errno> {
     let Some(rest) = head.strip_prefix(b"#!") else { return Ok(None) };
     let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
     let line = rest[..end].trim_ascii();

@@ -1,13 +1,13 @@
 //! The start of a program: makes the blocks, attaches the personality, jumps to the program.
 
-use crate::block::{Process, Scratch, Space, Thread, index, low};
+use crate::block::{Process, Scratch, Space, Thread, low};
+use crate::copy;
 use crate::dispatch::Caller;
 use crate::frame::{self, IGNORE};
 use crate::open;
 use crate::path::Base;
 use crate::sys::{self, Errno};
 use crate::{entry, process, timer};
-use core::ptr::with_exposed_provenance;
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::start::{INHERITED_MAGIC, StartInfo};
 use io_msg::stat::open as flag;
@@ -54,9 +54,8 @@ fn take_ignored(process: &Process) {
     let ignored = process::ignored_signals();
     for signal in 1..=SIGNAL_MAX {
         if ignored & frame::bit(signal) != 0 {
-            if let Some(action) = process.action(signal) {
-                action.handler.store(IGNORE, Relaxed);
-            }
+            let Some(action) = process.action(signal) else { continue };
+            action.handler.store(IGNORE, Relaxed);
         }
     }
 }
@@ -92,18 +91,13 @@ fn open_root(process: &Process, thread: &Thread) -> Result<u32, Errno> {
 /// The digit behind `SHIM_TRACE=` in the environment.
 fn trace_level(stack: u64) -> u32 {
     const NAME: &[u8] = b"SHIM_TRACE=";
-    let word = |address: u64| {
-        // SAFETY: the process manager built argc, the vectors and the strings on the stack.
-        unsafe { with_exposed_provenance::<u64>(index(address)).read() }
-    };
-    let mut at = stack + 8 * (word(stack) + 2);
-    while word(at) != 0 {
-        let string = with_exposed_provenance::<u8>(index(word(at)));
-        // SAFETY: strings end with a NUL, which differs from every byte of the name.
-        let is_it = NAME.iter().enumerate().all(|(i, byte)| unsafe { *string.add(i) } == *byte);
-        if is_it {
-            // SAFETY: the byte behind the name is the NUL at the latest.
-            let digit = unsafe { *string.add(NAME.len()) };
+    // argc, the arguments and their end come before the environment.
+    let mut at = stack + 8 * (copy::read(stack).unwrap_or(0) + 2);
+    while let Ok(string @ 1..) = copy::read::<u64>(at) {
+        // Stops at the string's end: what is behind it may not be mapped.
+        let mut head = [0; NAME.len() + 1];
+        let _length = copy::read_string(string, &mut head);
+        if let Some(&[digit]) = head.strip_prefix(NAME) {
             return u32::from(digit.saturating_sub(b'0'));
         }
         at += 8;

@@ -69,7 +69,7 @@ fn read_page() -> (u64, i64) {
         if before == after && before % 2 == 0 {
             // SAFETY: every x86-64 processor has the instruction.
             let ticks = unsafe { core::arch::x86_64::_rdtsc() }.wrapping_sub(copy.tsc_base);
-            let time = u128::from(ticks) * u128::from(copy.multiplier) >> copy.shift;
+            let time = (u128::from(ticks) * u128::from(copy.multiplier)) >> copy.shift;
             return (u64::try_from(time).unwrap_or(u64::MAX), copy.realtime_offset);
         }
         core::hint::spin_loop();
