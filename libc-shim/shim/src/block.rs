@@ -85,6 +85,8 @@ pub(crate) struct Process {
     pub(crate) brk_end: AtomicU64,
     /// Timer of `alarm` and `setitimer(ITIMER_REAL)`, or 0.
     pub(crate) alarm: AtomicU32,
+    /// Not 0: the process may hold record locks.
+    pub(crate) has_locks: AtomicU32,
     /// Not 0: the exec buffer of this block is mapped.
     pub(crate) exec_buffer: AtomicU32,
     /// Unsupported calls already reported, a bit each.

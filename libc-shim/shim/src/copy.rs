@@ -45,6 +45,12 @@ core::arch::global_asm!(
     "lock cmpxchg [rdi], edx",
     "mov eax, eax",
     "ret",
+    // rdi: a byte, which is written without being changed. Returns 0.
+    ".globl shim_copy_probe",
+    "shim_copy_probe:",
+    "lock or byte ptr [rdi], 0",
+    "xor eax, eax",
+    "ret",
     // rdi: 512 bytes, 16-aligned. Returns 0.
     ".globl shim_copy_fxsave",
     "shim_copy_fxsave:",
@@ -87,6 +93,7 @@ unsafe extern "C" {
     fn shim_copy(to: u64, from: u64, bytes: u64) -> u64;
     fn shim_copy_string(to: u64, from: u64, room: u64) -> u64;
     fn shim_copy_exchange(word: u64, expected: u32, new: u32) -> u64;
+    fn shim_copy_probe(byte: u64) -> u64;
     fn shim_copy_fxsave(area: u64) -> u64;
     fn shim_copy_fxrstor(area: u64) -> u64;
     fn shim_copy_xsave(area: u64) -> u64;
@@ -190,6 +197,16 @@ pub(crate) fn exchange(word: u64, expected: u32, new: u32) -> Result<u32, Errno>
     // SAFETY: the word is the program's, no Rust object.
     let before = check(unsafe { shim_copy_exchange(word, expected, new) })?;
     Ok(crate::block::low(before))
+}
+
+/// Checks that a byte of the program's can be written.
+///
+/// # Errors
+/// EFAULT: it cannot.
+pub(crate) fn probe(byte: u64) -> Result<(), Errno> {
+    // SAFETY: the byte is the program's, no Rust object, and stays what it is.
+    check(unsafe { shim_copy_probe(byte) })?;
+    Ok(())
 }
 
 /// How the program's floating-point state is saved.

@@ -156,6 +156,7 @@ pub(crate) unsafe extern "C" fn shim_child_started(
             process.reset_lock();
             Space::get().keep_only(thread, process);
             process.alarm.store(0, Relaxed);
+            process.has_locks.store(0, Relaxed);
             own_process(process, myself);
         }
         Birth::Vfork => own_process(process, myself),

@@ -36,13 +36,13 @@ pub(crate) fn execveat(
     caller: &mut Caller<'_>,
     [from, name, argv, envp, flags, _]: Args,
 ) -> Outcome {
-    let from = path::base(from)?;
+    let from = path::base(from);
     let is_empty = path::load_or_empty(caller.scratch, name)?;
     if is_empty {
         if low(flags) & linux_raw_sys::general::AT_EMPTY_PATH == 0 {
             return Err(Errno::ENOENT);
         }
-        let Base::Descriptor(fd) = from else { return Err(Errno::EACCES) };
+        let fd = from.coid(caller)?;
         let length = path::path_of(caller, fd)?;
         let path = &caller.scratch.reply[..length];
         caller.scratch.paths[1].set(path)?;

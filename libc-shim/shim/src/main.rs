@@ -38,6 +38,7 @@ mod open;
 mod path;
 mod poll;
 mod process;
+mod robust;
 mod rows;
 mod signal;
 mod start;

@@ -32,6 +32,10 @@ pub(crate) fn mmap(
     if flags & VALIDATE == VALIDATE {
         flags &= !map::PRIVATE;
     }
+    if flags & linux::MAP_STACK != 0 {
+        // glibc's stacks are 8 MiB each and hardly used: charged when touched, as the main stack.
+        flags |= map::NORESERVE;
+    }
     let is_fixed = flags & (map::FIXED | map::FIXED_NOREPLACE) != 0;
     let kinds = flags & (map::SHARED | map::PRIVATE);
     if length == 0 || kinds == 0 || offset % PAGE_SIZE != 0 || is_fixed && address % PAGE_SIZE != 0

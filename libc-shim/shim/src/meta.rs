@@ -1,6 +1,6 @@
 //! What a file is: status, permissions, owner, times, size (POSIX.1-2017, `<sys/stat.h>`).
 
-use crate::block::{int, low};
+use crate::block::{Scratch, int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::path::{self, Base, Found, Request, descriptor, request};
@@ -11,6 +11,7 @@ use io_msg::io::{Chmod, Chown, SPACE_ALLOCATE, SPACE_TRUNCATE, Space, UTIME_NOW,
 use io_msg::kind;
 use io_msg::stat::{Stat, Statfs, mode};
 use linux_raw_sys::general as linux;
+use neutrino_abi::message::Iov;
 
 const NOFOLLOW: u32 = linux::AT_SYMLINK_NOFOLLOW;
 const EMPTY_PATH: u32 = linux::AT_EMPTY_PATH;
@@ -26,17 +27,13 @@ enum File {
 
 /// The file that (directory, path, flags) name.
 fn file_at(caller: &mut Caller<'_>, from: u64, name: u64, flags: u32) -> Result<File, Errno> {
-    let from = path::base(from)?;
+    let from = path::base(from);
     if flags & EMPTY_PATH == 0 {
         path::load(caller.scratch, 0, name)?;
         return Ok(File::Named(from));
     }
     let is_empty = path::load_or_empty(caller.scratch, name)?;
-    Ok(match from {
-        Base::Descriptor(coid) if is_empty => File::Open(coid),
-        Base::Cwd if is_empty => File::Open(caller.process.cwd.load(Relaxed)),
-        Base::Cwd | Base::Descriptor(_) => File::Named(from),
-    })
+    if is_empty { from.coid(caller).map(File::Open) } else { Ok(File::Named(from)) }
 }
 
 fn named(caller: &mut Caller<'_>, name: u64) -> Result<File, Errno> {
@@ -56,6 +53,21 @@ fn by_name(caller: &mut Caller<'_>, file: File, request: &Request) -> Result<Opt
             Found::Reply(_) => Ok(None),
             Found::Descriptor(coid) => Ok(Some(coid)),
         },
+    }
+}
+
+/// Changes a file: by the request if it has a name, else by the message.
+fn change(caller: &mut Caller<'_>, file: File, request: &Request, message: Iov) -> Outcome {
+    let Some(coid) = by_name(caller, file, request)? else { return Ok(0) };
+    match (caller.send(coid, &[message], &[], None), file) {
+        // `/proc/self/fd/N` of a descriptor that is only a place (`O_PATH`): the place is changed.
+        (Err(Errno::EBADF), File::Named(_)) => {
+            let length = path::path_of(caller, coid)?;
+            let Scratch { paths, reply, .. } = &mut *caller.scratch;
+            paths[0].set(&reply[..length])?;
+            path::walk(caller, Base::Cwd, request).map(|_| 0)
+        }
+        (outcome, File::Named(_) | File::Open(_)) => outcome.map(|_| 0),
     }
 }
 
@@ -215,11 +227,8 @@ pub(crate) fn fchmodat2(caller: &mut Caller<'_>, [from, name, mode, flags, ..]: 
 fn change_mode(caller: &mut Caller<'_>, file: File, mode: u64, flags: u32) -> Outcome {
     let mode = low(mode) & 0o7777;
     let request = request(subtype::CHMOD, mode, follow(flags));
-    if let Some(coid) = by_name(caller, file, &request)? {
-        let message = Chmod { kind: kind::IO_CHMOD, subtype: 0, mode };
-        caller.send(coid, &[part(&message)], &[], None)?;
-    }
-    Ok(0)
+    let message = Chmod { kind: kind::IO_CHMOD, subtype: 0, mode };
+    change(caller, file, &request, part(&message))
 }
 
 /// `chown(path, user, group)`.
@@ -250,10 +259,7 @@ fn change_owner(caller: &mut Caller<'_>, file: File, ids: [u64; 2], flags: u32) 
     let message = Chown { kind: kind::IO_CHOWN, subtype: 0, uid, gid };
     let request =
         Request { extra: Some(part(&message)), ..request(subtype::CHOWN, 0, follow(flags)) };
-    if let Some(coid) = by_name(caller, file, &request)? {
-        caller.send(coid, &[part(&message)], &[], None)?;
-    }
-    Ok(0)
+    change(caller, file, &request, part(&message))
 }
 
 /// `utimensat(directory, path, times, flags)`.
@@ -318,10 +324,7 @@ fn change_times(caller: &mut Caller<'_>, file: File, times: [i64; 4], flags: u32
     };
     let request =
         Request { extra: Some(part(&message)), ..request(subtype::UTIME, 0, follow(flags)) };
-    if let Some(coid) = by_name(caller, file, &request)? {
-        caller.send(coid, &[part(&message)], &[], None)?;
-    }
-    Ok(0)
+    change(caller, file, &request, part(&message))
 }
 
 /// `truncate(path, length)`.
@@ -358,10 +361,7 @@ fn change_size(
     }
     let message = Space { kind: kind::IO_SPACE, operation, zero: 0, offset, size };
     let request = Request { extra: Some(part(&message)), ..request(subtype::TRUNCATE, 0, 0) };
-    if let Some(coid) = by_name(caller, file, &request)? {
-        caller.send(coid, &[part(&message)], &[], None)?;
-    }
-    Ok(0)
+    change(caller, file, &request, part(&message))
 }
 
 /// `statfs(path, buffer)`.

@@ -17,7 +17,7 @@ pub(crate) const CWD: u64 = (linux::AT_FDCWD as i64).cast_unsigned();
 
 /// Walks to the path at `name` and does something with what is there.
 fn at(caller: &mut Caller<'_>, from: u64, name: u64, request: &Request) -> Outcome {
-    let from = path::base(from)?;
+    let from = path::base(from);
     path::load(caller.scratch, 0, name)?;
     match path::walk(caller, from, request)? {
         Found::Reply(_) => Ok(0),
@@ -102,12 +102,13 @@ pub(crate) fn readlinkat(caller: &mut Caller<'_>, [from, name, buffer, size, ..]
     if size == 0 {
         return Err(Errno::EINVAL);
     }
-    let from = path::base(from)?;
+    let from = path::base(from);
     path::load(caller.scratch, 0, name)?;
     let pid = caller.process.pid.load(Relaxed);
-    let own = path::parse_descriptor(caller.scratch.paths[0].get(), pid);
+    let own = path::parse_own(caller.scratch.paths[0].get(), pid);
     let length = match own {
-        Some((coid, [])) if caller.scratch.paths[0].get().starts_with(b"/proc") => {
+        Some((own, [])) if caller.scratch.paths[0].get().starts_with(b"/proc") => {
+            let coid = own.coid(caller)?;
             path::path_of(caller, coid).map_err(|_| Errno::ENOENT)?
         }
         _ => match path::walk(caller, from, &request(subtype::READLINK, 0, FLAG_NOFOLLOW))? {
@@ -153,7 +154,7 @@ pub(crate) fn linkat(caller: &mut Caller<'_>, [from, old, to, new, flags, _]: Ar
 }
 
 fn two(caller: &mut Caller<'_>, old: [u64; 2], new: [u64; 2], request: &Request) -> Outcome {
-    let bases = [path::base(old[0])?, path::base(new[0])?];
+    let bases = [path::base(old[0]), path::base(new[0])];
     path::load(caller.scratch, 0, old[1])?;
     path::load(caller.scratch, 1, new[1])?;
     path::walk_two(caller, bases, request).map(|_| 0)
@@ -180,8 +181,11 @@ pub(crate) fn fchdir(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
     move_to(caller, coid)
 }
 
-/// Makes the current directory's connection name what `coid` names.
-fn move_to(caller: &Caller<'_>, coid: u32) -> Outcome {
+/// Makes the current directory's connection name what `coid` names, if it may be searched.
+fn move_to(caller: &mut Caller<'_>, coid: u32) -> Outcome {
+    const SEARCH: u32 = linux::X_OK;
+    caller.scratch.paths[0].length = 0;
+    path::walk(caller, Base::Own(coid), &request(subtype::ACCESS, SEARCH, 0))?;
     sys::duplicate_to(coid, caller.process.cwd.load(Relaxed), 0).map(|_| 0)
 }
 

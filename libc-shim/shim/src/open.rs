@@ -1,6 +1,6 @@
 //! Descriptors: open, close, dup, fcntl, pipe (POSIX.1-2017, `<fcntl.h>`, `<unistd.h>`).
 
-use crate::block::{int, low};
+use crate::block::{Scratch, int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::path::{self, Base, Found, Request, descriptor, request};
@@ -9,9 +9,9 @@ use core::sync::atomic::Ordering::Relaxed;
 use io_msg::connect::{Connect, FLAG_NOFOLLOW, subtype};
 use io_msg::io::{Flags, Lock, lock};
 use io_msg::kind;
-use io_msg::stat::{mode, open as flag};
+use io_msg::stat::{Stat, mode, open as flag};
 use linux_raw_sys::general as linux;
-use neutrino_abi::handle::{COF_CLOEXEC, FD_LIMIT, SIDE_CHANNEL};
+use neutrino_abi::handle::{COF_CLOEXEC, COF_NOSHARE, FD_LIMIT, SIDE_CHANNEL};
 use neutrino_abi::info::HandleInfo;
 use neutrino_abi::message::SendExtra;
 
@@ -28,13 +28,13 @@ pub(crate) fn creat(caller: &mut Caller<'_>, [name, mode, ..]: Args) -> Outcome 
 
 /// `openat(directory, path, flags, mode)`.
 pub(crate) fn openat(caller: &mut Caller<'_>, [from, name, flags, mode, ..]: Args) -> Outcome {
-    let from = path::base(from)?;
+    let from = path::base(from);
     open_from(caller, from, name, Opening { flags: low(flags), mode: low(mode) })
 }
 
 /// `openat2(directory, path, how, size)`; nothing of `how.resolve` is supported.
 pub(crate) fn openat2(caller: &mut Caller<'_>, [from, name, how, size, ..]: Args) -> Outcome {
-    let from = path::base(from)?;
+    let from = path::base(from);
     if size < 24 {
         return Err(Errno::EINVAL);
     }
@@ -65,9 +65,26 @@ fn open_from(caller: &mut Caller<'_>, from: Base, name: u64, opening: Opening) -
     };
     match open_loaded(caller, from, opening.flags, opening.mode, accept)? {
         Found::Reply(reply) => Ok(u64::from(reply.coid.cast_unsigned())),
-        // Linux makes a new open file of it; here it is the same one.
-        Found::Descriptor(coid) => sys::duplicate(coid, 0, close_on_exec(opening.flags)),
+        Found::Descriptor(coid) => reopen(caller, coid, opening, accept),
     }
+}
+
+/// Opens what a descriptor has open: files and directories anew by their paths, other things (a
+/// pipe, a terminal, a file without a name) as by `dup`.
+fn reopen(caller: &mut Caller<'_>, coid: u32, opening: Opening, accept: SendExtra) -> Outcome {
+    let mut status = Stat::default();
+    path::simple(caller, coid, kind::IO_STAT, room(&mut status))?;
+    if matches!(status.mode & mode::IFMT, mode::IFREG | mode::IFDIR) && status.nlink > 0 {
+        let length = path::path_of(caller, coid)?;
+        let Scratch { paths, reply, .. } = &mut *caller.scratch;
+        paths[0].set(&reply[..length])?;
+        match open_loaded(caller, Base::Cwd, opening.flags, opening.mode, accept) {
+            Ok(Found::Reply(reply)) => return Ok(u64::from(reply.coid.cast_unsigned())),
+            Err(Errno::ENOENT) | Ok(Found::Descriptor(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    sys::duplicate(coid, 0, close_on_exec(opening.flags))
 }
 
 /// Opens the path in buffer 0.
@@ -117,12 +134,45 @@ const fn close_on_exec(flags: u32) -> u32 {
 }
 
 /// `close(fd)`.
-pub(crate) fn close(_: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
-    sys::detach(descriptor(fd)?)
+pub(crate) fn close(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
+    let coid = descriptor(fd)?;
+    drop_locks(caller, coid);
+    sys::detach(coid)
 }
 
+/// Record locks of a file go with any descriptor of it that the process closes.
+fn drop_locks(caller: &Caller<'_>, coid: u32) {
+    if caller.process.has_locks.load(Relaxed) != 0 {
+        let message = Lock {
+            kind: kind::IO_LOCK,
+            command: lock::SETLK,
+            lock_type: UNLOCK,
+            ..Lock::default()
+        };
+        let _not_lockable = sys::msg_send(coid, &[part(&message)], &[], None);
+    }
+}
+
+/// All record locks of the process go with it.
+pub(crate) fn drop_all_locks(caller: &Caller<'_>) {
+    let mut next = 0;
+    let mut info = HandleInfo::default();
+    while caller.process.has_locks.load(Relaxed) != 0 {
+        match sys::next_handle(next, &mut info).map(low) {
+            Ok(coid) if coid < SIDE_CHANNEL => {
+                drop_locks(caller, coid);
+                next = coid + 1;
+            }
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+/// `F_UNLCK`.
+const UNLOCK: u16 = 2;
+
 /// `close_range(first, last, flags)`.
-pub(crate) fn close_range(_: &mut Caller<'_>, [first, last, flags, ..]: Args) -> Outcome {
+pub(crate) fn close_range(caller: &mut Caller<'_>, [first, last, flags, ..]: Args) -> Outcome {
     const ONLY_MARK: u32 = 1 << 2;
     let (first, last, flags) = (low(first), low(last).min(SIDE_CHANNEL - 1), low(flags));
     if first > low(last.into()) && last != SIDE_CHANNEL - 1 || flags & !(ONLY_MARK | 2) != 0 {
@@ -138,6 +188,7 @@ pub(crate) fn close_range(_: &mut Caller<'_>, [first, last, flags, ..]: Args) ->
         if flags & ONLY_MARK != 0 {
             sys::connect_flags(coid, COF_CLOEXEC, COF_CLOEXEC)?;
         } else {
+            drop_locks(caller, coid);
             sys::detach(coid)?;
         }
         next = coid + 1;
@@ -161,7 +212,7 @@ pub(crate) fn dup2(caller: &mut Caller<'_>, [old, new, ..]: Args) -> Outcome {
 }
 
 /// `dup3(old, new, flags)`.
-pub(crate) fn dup3(_: &mut Caller<'_>, [old, new, flags, ..]: Args) -> Outcome {
+pub(crate) fn dup3(caller: &mut Caller<'_>, [old, new, flags, ..]: Args) -> Outcome {
     let (from, to) = (descriptor(old)?, descriptor(new)?);
     if from == to || low(flags) & !flag::CLOEXEC != 0 {
         return Err(Errno::EINVAL);
@@ -169,6 +220,7 @@ pub(crate) fn dup3(_: &mut Caller<'_>, [old, new, flags, ..]: Args) -> Outcome {
     if to >= FD_LIMIT {
         return Err(Errno::EBADF);
     }
+    drop_locks(caller, to);
     sys::duplicate_to(from, to, close_on_exec(low(flags))).map(|_| u64::from(to))
 }
 
@@ -184,9 +236,11 @@ pub(crate) fn pipe2(caller: &mut Caller<'_>, [fds, flags, ..]: Args) -> Outcome 
         return Err(Errno::EINVAL);
     }
     caller.scratch.paths[0].set(b"/dev/pipe")?;
+    // First outside the descriptors: so that there are two new ones, or none.
     let accept = SendExtra {
         accepted_count: 2,
-        accepted_flags: close_on_exec(flags),
+        accepted_minimum: SIDE_CHANNEL,
+        accepted_flags: COF_CLOEXEC | COF_NOSHARE,
         ..SendExtra::default()
     };
     let connect =
@@ -195,12 +249,26 @@ pub(crate) fn pipe2(caller: &mut Caller<'_>, [fds, flags, ..]: Args) -> Outcome 
     let Found::Reply(reply) = path::walk(caller, Base::Cwd, &request)? else {
         return Err(Errno::ENXIO);
     };
-    if let Err(error) = copy::write(fds, &[reply.coid, reply.coid2]) {
-        let _closed = sys::detach(reply.coid.cast_unsigned());
-        let _closed = sys::detach(reply.coid2.cast_unsigned());
-        return Err(error);
+    let ends = [reply.coid, reply.coid2].map(i32::cast_unsigned);
+    let outcome = place(ends, close_on_exec(flags), fds);
+    for end in ends {
+        let _closed = sys::detach(end);
     }
-    Ok(0)
+    outcome
+}
+
+/// Gives both ends of a pipe the lowest free numbers, and tells them.
+fn place([first, second]: [u32; 2], flags: u32, address: u64) -> Outcome {
+    let first = low(sys::duplicate(first, 0, flags)?);
+    let placed = sys::duplicate(second, 0, flags).map(low).and_then(|second| {
+        copy::write(address, &[first, second]).inspect_err(|_| {
+            let _closed = sys::detach(second);
+        })
+    });
+    if placed.is_err() {
+        let _closed = sys::detach(first);
+    }
+    placed.map(|()| 0)
 }
 
 /// `fcntl(fd, command, argument)`.
@@ -268,11 +336,14 @@ fn record_lock(caller: &Caller<'_>, coid: u32, command: u16, address: u64) -> Ou
         return Err(Errno::EINVAL);
     }
     let sent = message;
+    if command != lock::GETLK && sent.lock_type != UNLOCK {
+        caller.process.has_locks.store(1, Relaxed);
+    }
     caller.send(coid, &[part(&sent)], &[room(&mut message)], None)?;
     if command == lock::GETLK {
         let types = u64::from(message.lock_type) | u64::from(message.whence) << 16;
         let (start, length) = (message.start.cast_unsigned(), message.length.cast_unsigned());
-        let found: Flock = if message.lock_type == 2 {
+        let found: Flock = if message.lock_type == UNLOCK {
             [types, sent.start.cast_unsigned(), sent.length.cast_unsigned(), 0]
         } else {
             [types, start, length, u64::from(message.pid)]

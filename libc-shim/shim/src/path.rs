@@ -4,8 +4,8 @@
 //! prefix it covers; a relative one goes to the connection of the directory it counts from. A
 //! server answers with a redirect where its part of the name space ends.
 //!
-//! `/proc/self/fd/N`, `/dev/fd/N` and `/dev/std*` name descriptors of the caller, which only the
-//! caller can reach; [`parse_descriptor`] knows them.
+//! `/proc/self/fd/N`, `/dev/fd/N`, `/dev/std*` and `/proc/self/cwd` name what the caller has open,
+//! which only the caller can reach; [`parse_own`] knows them.
 
 use crate::block::{PathBuffer, Scratch, int, low};
 use crate::copy;
@@ -24,8 +24,10 @@ use neutrino_abi::message::{Iov, SendExtra};
 pub(crate) enum Base {
     /// The current directory.
     Cwd,
-    /// A directory that is open.
+    /// A directory that is open, by a number from the program.
     Descriptor(u32),
+    /// A directory that the shim opened for itself.
+    Own(u32),
 }
 
 /// What a walk comes to.
@@ -54,15 +56,27 @@ pub(crate) fn request(subtype: u16, mode: u32, flags: u32) -> Request {
     Request { connect, ..Request::default() }
 }
 
-/// What a descriptor argument of an `…at` call means.
-///
-/// # Errors
-/// EBADF.
-pub(crate) fn base(raw: u64) -> Result<Base, Errno> {
+/// What a descriptor argument of an `…at` call means; a bad one counts only if the path is relative.
+pub(crate) const fn base(raw: u64) -> Base {
     if int(raw) == linux_raw_sys::general::AT_FDCWD {
-        return Ok(Base::Cwd);
+        Base::Cwd
+    } else {
+        Base::Descriptor(low(raw))
     }
-    descriptor(raw).map(Base::Descriptor)
+}
+
+impl Base {
+    /// Its connection.
+    ///
+    /// # Errors
+    /// EBADF: no descriptor has this number.
+    pub(crate) fn coid(self, caller: &Caller<'_>) -> Result<u32, Errno> {
+        match self {
+            Self::Cwd => Ok(caller.process.cwd.load(Relaxed)),
+            Self::Descriptor(number) => descriptor(u64::from(number)),
+            Self::Own(coid) => Ok(coid),
+        }
+    }
 }
 
 /// A descriptor argument; whether it is open is the kernel's to say.
@@ -114,29 +128,33 @@ fn squeeze(path: &mut PathBuffer) {
     path.length = to;
 }
 
-/// The descriptor that a path names, and what of the path follows it.
-pub(crate) fn parse_descriptor(path: &[u8], pid: u32) -> Option<(u32, &[u8])> {
+/// What of the caller's a path names, and what of the path follows it.
+pub(crate) fn parse_own(path: &[u8], pid: u32) -> Option<(Base, &[u8])> {
     for (name, number) in [(&b"/dev/stdin"[..], 0), (b"/dev/stdout", 1), (b"/dev/stderr", 2)] {
         if path == name {
-            return Some((number, b""));
+            return Some((Base::Descriptor(number), b""));
         }
     }
-    let rest = path
-        .strip_prefix(b"/dev/fd/")
-        .or_else(|| path.strip_prefix(b"/proc/self/fd/"))
-        .or_else(|| own_descriptors(path, pid))?;
-    let (number, rest) = parse_number(rest)?;
+    let own = path.strip_prefix(b"/proc/self/").or_else(|| own_folder(path, pid));
+    let (found, rest) = match own.and_then(|own| own.strip_prefix(b"cwd")) {
+        Some(rest) => (Base::Cwd, rest),
+        None => {
+            let numbers = path.strip_prefix(b"/dev/fd/");
+            let (number, rest) = parse_number(numbers.or_else(|| own?.strip_prefix(b"fd/"))?)?;
+            (Base::Descriptor(number), rest)
+        }
+    };
     match rest {
-        [] => Some((number, rest)),
-        [b'/', rest @ ..] => Some((number, rest)),
+        [] => Some((found, rest)),
+        [b'/', rest @ ..] => Some((found, rest)),
         _ => None,
     }
 }
 
-/// What follows `/proc/PID/fd/`.
-fn own_descriptors(path: &[u8], pid: u32) -> Option<&[u8]> {
+/// What follows `/proc/PID/`.
+fn own_folder(path: &[u8], pid: u32) -> Option<&[u8]> {
     let (number, rest) = parse_number(path.strip_prefix(b"/proc/")?)?;
-    if number == pid { rest.strip_prefix(b"/fd/") } else { None }
+    if number == pid { rest.strip_prefix(b"/") } else { None }
 }
 
 /// A decimal number at the start, and what follows.
@@ -188,10 +206,7 @@ fn resolve(caller: &Caller<'_>, path: &[u8]) -> Result<Target, Errno> {
 fn target(caller: &Caller<'_>, from: Base, path: &[u8]) -> Result<Target, Errno> {
     match (path.first(), from) {
         (Some(b'/'), _) => resolve(caller, path),
-        (_, Base::Descriptor(coid)) => Ok(Target { coid, covered: 0, attach: None }),
-        (_, Base::Cwd) => {
-            Ok(Target { coid: caller.process.cwd.load(Relaxed), covered: 0, attach: None })
-        }
+        (_, from) => Ok(Target { coid: from.coid(caller)?, covered: 0, attach: None }),
     }
 }
 
@@ -204,16 +219,18 @@ pub(crate) fn walk(caller: &mut Caller<'_>, from: Base, request: &Request) -> Re
     let mut from = from;
     for _ in 0..=REDIRECTS_MAX {
         let pid = caller.process.pid.load(Relaxed);
-        if let Some((number, rest)) = parse_descriptor(caller.scratch.paths[0].get(), pid) {
+        if let Some((own, rest)) = parse_own(caller.scratch.paths[0].get(), pid) {
             if rest.is_empty() && !wants_link(request) {
-                return Ok(Found::Descriptor(number));
+                let coid = own.coid(caller)?;
+                sys::connect_flags(coid, 0, 0).map_err(|_| Errno::ENOENT)?;
+                return Ok(Found::Descriptor(coid));
             }
             if !rest.is_empty() {
                 let start = caller.scratch.paths[0].length - rest.len();
                 let end = caller.scratch.paths[0].length;
                 caller.scratch.paths[0].bytes.copy_within(start..end, 0);
                 caller.scratch.paths[0].length = end - start;
-                from = Base::Descriptor(number);
+                from = own;
             }
         }
         let place = target(caller, from, caller.scratch.paths[0].get())?;
@@ -316,10 +333,7 @@ fn make_absolute(caller: &mut Caller<'_>, which: usize, from: Base) -> Result<()
     if caller.scratch.paths[which].get().first() == Some(&b'/') {
         return Ok(());
     }
-    let coid = match from {
-        Base::Cwd => caller.process.cwd.load(Relaxed),
-        Base::Descriptor(coid) => coid,
-    };
+    let coid = from.coid(caller)?;
     let length = path_of(caller, coid)?;
     let Scratch { paths, reply, .. } = &mut *caller.scratch;
     let path = &mut paths[which];
@@ -374,24 +388,35 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_the_callers_descriptors_are_known() {
-        assert_eq!(parse_descriptor(b"/dev/stdin", 9), Some((0, &b""[..])));
-        assert_eq!(parse_descriptor(b"/dev/fd/63", 9), Some((63, &b""[..])));
-        assert_eq!(parse_descriptor(b"/proc/self/fd/3/etc", 9), Some((3, &b"etc"[..])));
-        assert_eq!(parse_descriptor(b"/proc/9/fd/4", 9), Some((4, &b""[..])));
+    fn paths_of_what_the_caller_has_open_are_known() {
+        let fd = |number, rest: &'static [u8]| Some((Base::Descriptor(number), rest));
+        assert_eq!(parse_own(b"/dev/stdin", 9), fd(0, b""));
+        assert_eq!(parse_own(b"/dev/fd/63", 9), fd(63, b""));
+        assert_eq!(parse_own(b"/proc/self/fd/3/etc", 9), fd(3, b"etc"));
+        assert_eq!(parse_own(b"/proc/9/fd/4", 9), fd(4, b""));
+        assert_eq!(parse_own(b"/proc/self/cwd/x", 9), Some((Base::Cwd, &b"x"[..])));
     }
 
     #[test]
     fn paths_of_other_things_are_left_to_their_servers() {
-        for path in [&b"/proc/8/fd/4"[..], b"/dev/fd", b"/dev/fd/", b"/dev/fd/x", b"/dev/fd/3x"] {
-            assert_eq!(parse_descriptor(path, 9), None, "{path:?}");
+        for path in [
+            &b"/proc/8/fd/4"[..],
+            b"/dev/fd",
+            b"/dev/fd/",
+            b"/dev/fd/x",
+            b"/dev/fd/3x",
+            b"/proc/8/cwd",
+            b"/proc/self/cwd2",
+            b"/proc/self/fd",
+        ] {
+            assert_eq!(parse_own(path, 9), None, "{path:?}");
         }
     }
 
     #[test]
     fn a_negative_descriptor_is_none() {
         assert_eq!(descriptor(u64::MAX), Err(Errno::EBADF));
-        assert_eq!(base(crate::names::CWD), Ok(Base::Cwd));
-        assert_eq!(base(0xffff_ff9c), Ok(Base::Cwd));
+        assert_eq!(base(crate::names::CWD), Base::Cwd);
+        assert_eq!(base(0xffff_ff9c), Base::Cwd);
     }
 }

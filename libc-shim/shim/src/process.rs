@@ -5,6 +5,7 @@ use crate::copy;
 use crate::dispatch::{self, Args, Caller};
 use crate::entry;
 use crate::sys::{self, Errno, Outcome, part, room};
+use crate::{open, robust};
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::kind;
 use io_msg::proc::{Exit, FORK_VFORK, Fork, Usage, Wait, WaitReply};
@@ -109,7 +110,9 @@ pub(crate) fn vfork_child(caller: &mut Caller<'_>, child: Child) -> Outcome {
 }
 
 /// `exit_group(status)`.
-pub(crate) fn exit_group(_: &mut Caller<'_>, [status, ..]: Args) -> Outcome {
+pub(crate) fn exit_group(caller: &mut Caller<'_>, [status, ..]: Args) -> Outcome {
+    robust::release(caller);
+    open::drop_all_locks(caller);
     send_exit((low(status) & 0xff) << 8)
 }
 
@@ -124,8 +127,10 @@ pub(crate) fn send_exit(status: u32) -> ! {
 
 /// `exit(status)`: ends the thread, and with the last one the process.
 pub(crate) fn exit(caller: &mut Caller<'_>, [status, ..]: Args) -> Outcome {
+    robust::release(caller);
     let _mask = sys::procmask(how::SET, u64::MAX);
     if caller.process.threads.fetch_sub(1, Relaxed) == 1 {
+        open::drop_all_locks(caller);
         send_exit((low(status) & 0xff) << 8);
     }
     dispatch::end_thread(caller.thread)

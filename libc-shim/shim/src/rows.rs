@@ -29,7 +29,7 @@ macro_rules! rows {
 rows! {
     __NR_read "read" => transfer::read, IfAsked, Supported;
     __NR_write "write" => transfer::write, IfAsked, Supported;
-    __NR_open "open" => open::open, IfAsked, Partial("no O_TMPFILE; /proc/self/fd/N and /dev/fd/N are opened as by dup");
+    __NR_open "open" => open::open, IfAsked, Partial("no O_TMPFILE; /proc/self/fd/N of what is no file or directory is opened as by dup");
     __NR_close "close" => open::close, Always, Supported;
     __NR_stat "stat" => meta::stat, Always, Supported;
     __NR_fstat "fstat" => meta::fstat, Always, Supported;
@@ -67,7 +67,7 @@ rows! {
     __NR_alarm "alarm" => timer::alarm, Always, Supported;
     __NR_setitimer "setitimer" => timer::setitimer, Always, Partial("ITIMER_REAL");
     __NR_getpid "getpid" => identity::getpid, Always, Supported;
-    __NR_sendfile "sendfile" => transfer::sendfile, IfAsked, Partial("copies through memory; not atomic");
+    __NR_sendfile "sendfile" => transfer::sendfile, IfAsked, Partial("from regular files; copies through memory");
     __NR_socket "socket" => system::socket, Always, Refused(Errno::EAFNOSUPPORT);
     __NR_connect "connect" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
     __NR_accept "accept" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
@@ -112,7 +112,7 @@ rows! {
     __NR_rename "rename" => names::rename, Always, Supported;
     __NR_mkdir "mkdir" => names::mkdir, Always, Supported;
     __NR_rmdir "rmdir" => names::rmdir, Always, Supported;
-    __NR_creat "creat" => open::creat, IfAsked, Partial("no O_TMPFILE; /proc/self/fd/N and /dev/fd/N are opened as by dup");
+    __NR_creat "creat" => open::creat, IfAsked, Partial("no O_TMPFILE; /proc/self/fd/N of what is no file or directory is opened as by dup");
     __NR_link "link" => names::link, Always, Supported;
     __NR_unlink "unlink" => names::unlink, Always, Supported;
     __NR_symlink "symlink" => names::symlink, Always, Supported;
@@ -284,7 +284,7 @@ rows! {
     __NR_inotify_add_watch "inotify_add_watch" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_inotify_rm_watch "inotify_rm_watch" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_migrate_pages "migrate_pages" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_openat "openat" => open::openat, IfAsked, Partial("no O_TMPFILE; /proc/self/fd/N and /dev/fd/N are opened as by dup");
+    __NR_openat "openat" => open::openat, IfAsked, Partial("no O_TMPFILE; /proc/self/fd/N of what is no file or directory is opened as by dup");
     __NR_mkdirat "mkdirat" => names::mkdirat, Always, Supported;
     __NR_mknodat "mknodat" => names::mknodat, Always, Supported;
     __NR_fchownat "fchownat" => meta::fchownat, Always, Supported;
@@ -300,7 +300,7 @@ rows! {
     __NR_pselect6 "pselect6" => poll::pselect6, Never, Supported;
     __NR_ppoll "ppoll" => poll::ppoll, Never, Supported;
     __NR_unshare "unshare" => system::not_permitted, Always, Refused(Errno::EPERM);
-    __NR_set_robust_list "set_robust_list" => thread::set_robust_list, Always, Partial("remembered; a robust mutex is not released when its owner dies");
+    __NR_set_robust_list "set_robust_list" => thread::set_robust_list, Always, Partial("a thread that ends marks its mutexes; a process that a signal ends does not");
     __NR_get_robust_list "get_robust_list" => thread::get_robust_list, Always, Partial("of the caller");
     __NR_splice "splice" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_tee "tee" => system::absent, Never, Refused(Errno::ENOSYS);
@@ -353,7 +353,7 @@ rows! {
     __NR_userfaultfd "userfaultfd" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_membarrier "membarrier" => system::membarrier, Always, Partial("the query");
     __NR_mlock2 "mlock2" => memory::mlock, Always, Supported;
-    __NR_copy_file_range "copy_file_range" => transfer::copy_file_range, IfAsked, Partial("copies through memory; not atomic");
+    __NR_copy_file_range "copy_file_range" => transfer::copy_file_range, IfAsked, Partial("from regular files; copies through memory");
     __NR_preadv2 "preadv2" => transfer::preadv2, IfAsked, Partial("without flags");
     __NR_pwritev2 "pwritev2" => transfer::pwritev2, IfAsked, Partial("without flags");
     __NR_pkey_mprotect "pkey_mprotect" => system::absent, Never, Refused(Errno::ENOSYS);

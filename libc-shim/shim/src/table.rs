@@ -1,4 +1,4 @@
-//! The table of Linux calls: what each is answered by, and how well. `docs/limits.md` is made from
+//! The table of Linux calls: what each is answered by, and how well. `docs/linux-calls.md` is made from
 //! it.
 
 use crate::block::Restart;

@@ -4,10 +4,12 @@
 use crate::block::{index, int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
-use crate::path::descriptor;
+use crate::path::{self, descriptor};
 use crate::sys::{self, Errno, Outcome, part, room, user};
 use io_msg::io::{Lseek, Transfer, XTYPE_NONE, XTYPE_OFFSET, XTYPE_READDIR};
 use io_msg::kind;
+use io_msg::stat::{Stat, mode};
+use neutrino_abi::memory::USER_END;
 use neutrino_abi::message::{Iov, PARTS_MAX};
 use neutrino_abi::signal::{SignalInfo, number::SIGPIPE};
 
@@ -49,7 +51,8 @@ pub(crate) fn pread64(caller: &mut Caller<'_>, [fd, buffer, count, offset, ..]: 
 }
 
 fn read_buffer(caller: &Caller<'_>, fd: u64, buffer: u64, count: u64, start: Start) -> Outcome {
-    let count = count.min(BYTES_MAX);
+    let count = check(buffer, count)?;
+    probe(buffer, count)?;
     let header = start.header(kind::IO_READ, count);
     caller.send(descriptor(fd)?, &[part(&header)], &[user(buffer, count)], None)
 }
@@ -64,8 +67,22 @@ pub(crate) fn pwrite64(caller: &mut Caller<'_>, [fd, buffer, count, offset, ..]:
     write_buffer(caller, fd, buffer, count, Start::at(offset)?)
 }
 
+/// The bytes that one call moves; a buffer beyond user space is refused before anything is.
+fn check(buffer: u64, count: u64) -> Result<u64, Errno> {
+    match buffer.checked_add(count) {
+        Some(end) if end <= USER_END => Ok(count.min(BYTES_MAX)),
+        Some(_) | None => Err(Errno::EFAULT),
+    }
+}
+
+/// Refuses a buffer that cannot be written before a server takes data out of a pipe or terminal
+/// for it.
+fn probe(buffer: u64, count: u64) -> Result<(), Errno> {
+    if count == 0 { Ok(()) } else { copy::probe(buffer) }
+}
+
 fn write_buffer(caller: &Caller<'_>, fd: u64, buffer: u64, count: u64, start: Start) -> Outcome {
-    let count = count.min(BYTES_MAX);
+    let count = check(buffer, count)?;
     let header = start.header(kind::IO_WRITE, count);
     let outcome = caller.send(descriptor(fd)?, &[part(&header), user(buffer, count)], &[], None);
     raise_broken_pipe(caller, outcome)
@@ -110,6 +127,9 @@ fn second_version(offset: u64, flags: u64) -> Result<Start, Errno> {
 fn read_parts(caller: &mut Caller<'_>, fd: u64, parts: u64, count: u64, start: Start) -> Outcome {
     let coid = descriptor(fd)?;
     let (count, bytes) = load_parts(caller, parts, count, 0)?;
+    for part in &caller.scratch.parts[..count] {
+        probe(part.base, part.length)?;
+    }
     let header = start.header(kind::IO_READ, bytes);
     caller.send(coid, &[part(&header)], &caller.scratch.parts[..count], None)
 }
@@ -265,6 +285,13 @@ struct Ends {
 
 /// Copies through the scratch buffer until `count` bytes are copied or the input ends.
 fn copy_between(caller: &mut Caller<'_>, ends: &mut Ends, count: u64) -> Outcome {
+    // As on Linux: a terminal or pipe might give less now and more later, for which the program's
+    // own loop is the right place.
+    let mut status = Stat::default();
+    path::simple(caller, descriptor(ends.from)?, kind::IO_STAT, room(&mut status))?;
+    if status.mode & mode::IFMT != mode::IFREG {
+        return Err(Errno::EINVAL);
+    }
     let mut copied = 0;
     let count = count.min(BYTES_MAX);
     while copied < count {

@@ -4,6 +4,7 @@ use core::hash::{Hash, Hasher};
 
 use crate::Kernel;
 use crate::handles::{Place, Target};
+use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::{ConnectionId, Phase};
 use crate::ipc::event::Action;
 use crate::list::List;
@@ -242,6 +243,28 @@ impl Kernel {
         self.poll_nodes.iter().for_each(|(id, node)| (id, node).hash(&mut hash));
         hash.finish()
     }
+
+    /// A number of what a walk through the states tells apart: who waits where at which priority,
+    /// who serves whom, and how much is queued. Times, buffers and counts of arrivals are left out.
+    #[must_use]
+    pub fn outline(&self) -> u64 {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        for (id, thread) in self.threads.iter() {
+            let waits = (thread.state.number(), channel_of(&thread.state));
+            let times = (thread.timeout.is_some(), thread.deadline.is_some());
+            let serves = (thread.serving, thread.serves, thread.served_by, thread.inherited);
+            (id, waits, thread.base, thread.effective, times, serves).hash(&mut hash);
+            thread.mutexes.is_empty().hash(&mut hash);
+        }
+        for (id, channel) in self.channels.iter() {
+            (id, channel.pulses.iter(&self.pulses).count()).hash(&mut hash);
+            channel.connections.iter(&self.connections).count().hash(&mut hash);
+        }
+        for (id, process) in self.processes.iter() {
+            (id, process.life, process.thread_count).hash(&mut hash);
+        }
+        hash.finish()
+    }
 }
 
 /// Whether a state has a queue.
@@ -261,6 +284,26 @@ const fn is_queued(state: &State) -> bool {
         | State::Nanosleep { .. }
         | State::Interrupt
         | State::Poll(_) => false,
+    }
+}
+
+/// The channel that a thread waits at.
+const fn channel_of(state: &State) -> Option<ChannelId> {
+    match *state {
+        State::Send { channel, .. }
+        | State::Receive { channel, .. }
+        | State::Reply { channel, .. } => Some(channel),
+        State::Vacant
+        | State::Ready
+        | State::Running
+        | State::Stopped
+        | State::SigSuspend
+        | State::SigWaitinfo { .. }
+        | State::Nanosleep { .. }
+        | State::Mutex { .. }
+        | State::Futex { .. }
+        | State::Interrupt
+        | State::Poll(_) => None,
     }
 }
 

@@ -53,6 +53,10 @@ const BUFFER: u64 = DATA + 0x200;
 const INFO: u64 = DATA + 0x300;
 const BAD: u64 = 0x1000;
 
+/// Entries of a walk, and calls that must be among them.
+const STEPS: u32 = 1_000;
+const MINIMUM: usize = 400;
+
 struct Walk {
     dice: Dice,
     rcvids: Vec<u64>,
@@ -362,7 +366,8 @@ fn may_change_in_failing(call: &Call) -> bool {
     )
 }
 
-fn walk(w: &mut World, seed: u64, steps: u32) {
+/// Walks; returns how many calls were made.
+fn walk(w: &mut World, seed: u64, steps: u32) -> usize {
     prepare(w);
     let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut walk = Walk {
@@ -377,7 +382,7 @@ fn walk(w: &mut World, seed: u64, steps: u32) {
     };
     for step in 0..steps {
         if w.machine.off.is_some() {
-            return;
+            break;
         }
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| walk.step(w)));
         if let Err(failure) = done {
@@ -386,14 +391,18 @@ fn walk(w: &mut World, seed: u64, steps: u32) {
             std::panic::resume_unwind(failure);
         }
     }
+    walk.trail.iter().filter(|line| line.starts_with("  =")).count()
 }
 
 #[test]
 fn every_invariant_holds_after_every_step_of_many_walks() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let first = number("SEED").unwrap_or(0);
-    let seeds = first..first + number("WALKS").unwrap_or(10);
+    let seeds = first..first + number("WALKS").unwrap_or(100);
     for seed in seeds {
-        world(move |w| walk(w, seed, 1_000));
+        world(move |w| {
+            let calls = walk(w, seed, STEPS);
+            assert!(calls > MINIMUM, "seed {seed}: only {calls} calls in {STEPS} steps");
+        });
     }
 }

@@ -1,2 +1,2 @@
-//! Empty so far.
+//! The rules of the tree are the tests of this crate; there is no code.
 #![no_std]

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod explore;
 #[path = "../memory/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of memory")]
 mod frames;

@@ -136,7 +136,7 @@ fn a_process_without_the_ability_makes_no_processes_and_maps_no_devices() {
 }
 
 #[test]
-fn numbers_that_name_nothing_are_refused_by_every_call() {
+fn no_call_with_numbers_that_name_nothing_breaks_an_invariant() {
     let mut world = World::new();
     for raw in 0x1001..0x1060_u64 {
         let frame = neutrino_abi::calls::Frame {

@@ -1,0 +1,255 @@
+//! Every short sequence of calls, as far as it leads to a state that was not seen before.
+//!
+//! The kernel is too large to copy, so a state is kept as the moves that lead to it and is made
+//! again by repeating them. Two states with the same outline (`Kernel::outline`) and the same next
+//! caller count as one: what follows from the second is not looked at.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use neutrino_abi::calls::Call;
+use neutrino_abi::message::chf;
+use neutrino_abi::process::process_ctl;
+use neutrino_abi::time::FOREVER;
+use neutrino_core::Input;
+use neutrino_core::machine::ThreadSlot;
+
+use crate::world::{MEMORY, World};
+
+const MESSAGE: u64 = MEMORY;
+const BUFFER: u64 = MEMORY + 0x200;
+const WORD: u64 = MEMORY + 0x400;
+const PARAMETERS: u64 = MEMORY + 0x500;
+const RAISED: u64 = MEMORY + 0x540;
+/// Moves in a sequence.
+const DEPTH: usize = 5;
+/// States that are looked at from.
+const STATES: usize = 1000;
+
+/// Fewer states than this mean that the exploration is broken.
+const MINIMUM: usize = 3000;
+
+/// What whoever runs does, or what happens to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    Receive(u32),
+    ReceivePulse,
+    Send(u32),
+    BadSend,
+    Reply,
+    Error,
+    Pulse(u32),
+    Timeout,
+    Clock,
+    Lock,
+    Unlock,
+    Yield,
+    Raise,
+    /// Of the most important thread, which may wait.
+    RaiseOther,
+    Detach,
+    EndThread,
+    EndProcess,
+    DestroyChannel,
+}
+
+const MOVES: [Move; 21] = [
+    Move::Receive(1),
+    Move::Receive(2),
+    Move::ReceivePulse,
+    Move::Send(0),
+    Move::Send(1),
+    Move::BadSend,
+    Move::Reply,
+    Move::Error,
+    Move::Pulse(0),
+    Move::Pulse(1),
+    Move::Timeout,
+    Move::Clock,
+    Move::Lock,
+    Move::Unlock,
+    Move::Yield,
+    Move::Raise,
+    Move::RaiseOther,
+    Move::Detach,
+    Move::EndThread,
+    Move::EndProcess,
+    Move::DestroyChannel,
+];
+
+/// Two processes with three threads and one, two channels and connections to them.
+struct Scene {
+    world: World,
+    process: u32,
+    important: u32,
+    coids: [u32; 2],
+    /// The rcvid of the message received last.
+    rcvid: u64,
+    /// Who set a time-out for its next call, which clears it, failing or not.
+    armed: Vec<ThreadSlot>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut world = World::new();
+        let mut coids = [0; 2];
+        for coid in &mut coids {
+            let chid = world.number(&Call::ChannelCreate { flags: chf::UNBLOCK | chf::DISCONNECT });
+            let attach = Call::ConnectAttach { process: 0, chid, minimum: 0, flags: 0, badge: 7 };
+            *coid = world.number(&attach);
+        }
+        world.poke(WORD, &0_u32.to_le_bytes());
+        world.good(&Call::SystemCtl { command: 0, value: 1 });
+        world.poke(RAISED, &policy(40));
+        set_priority(&mut world, 60);
+        let process = world.fork(2, 15);
+        let important = world.spawn(25);
+        // The least important thread owns a mutex.
+        let owner = world.spawn(10);
+        world.poke(WORD, &owner.to_le_bytes());
+        set_priority(&mut world, 20);
+        world.is_checked = false;
+        Self { world, process, important, coids, rcvid: 0x1_0001, armed: Vec::new() }
+    }
+
+    /// The scene after some moves; only the last one is checked.
+    fn after(trail: &[Move]) -> Self {
+        let mut scene = Self::new();
+        if let Some((last, before)) = trail.split_last() {
+            for step in before {
+                scene.make(*step);
+            }
+            scene.world.is_checked = true;
+            scene.make(*last);
+        }
+        scene
+    }
+
+    /// What stands for the state.
+    fn outline(&self) -> (u64, Option<u16>, u64) {
+        (self.world.kernel.outline(), self.world.current.map(|thread| thread.0), self.rcvid)
+    }
+
+    fn call_of(&self, step: Move) -> Option<Call> {
+        let (rcvid, message) = (self.rcvid, MESSAGE);
+        let coid = |of: u32| self.coids[of as usize];
+        Some(match step {
+            Move::Receive(chid) => Call::MsgReceive { chid, message: BUFFER, parts: -64, info: 0 },
+            Move::ReceivePulse => Call::MsgReceivePulse { chid: 1, message: BUFFER, parts: -24 },
+            Move::Send(of) => {
+                let (coid, reply) = (coid(of), MEMORY + 0x100);
+                Call::MsgSend { coid, message, parts: -8, reply, reply_parts: -8, extra: 0 }
+            }
+            Move::BadSend => {
+                let coid = coid(0);
+                Call::MsgSend { coid, message: 8, parts: -8, reply: 8, reply_parts: -8, extra: 0 }
+            }
+            Move::Reply => Call::MsgReply { rcvid, status: 1, message, parts: -8 },
+            Move::Error => Call::MsgError { rcvid, errno: 4 },
+            Move::Pulse(of) => {
+                Call::MsgSendPulse { coid: coid(of), priority: 30, code: 3, value: 1 }
+            }
+            Move::Timeout => Call::TimerTimeout { states: 0x7ff0, time: 700, flags: 0 },
+            Move::Lock => Call::SyncMutexLock { address: WORD, flags: 0, deadline: FOREVER },
+            Move::Unlock => Call::SyncMutexUnlock { address: WORD, flags: 0 },
+            Move::Yield => Call::SchedYield {},
+            Move::Raise => Call::SchedSet { process: 0, tid: 0, parameters: RAISED },
+            Move::RaiseOther => {
+                let (tid, parameters) = (self.important, RAISED);
+                Call::SchedSet { process: 0, tid, parameters }
+            }
+            Move::Detach => Call::ConnectDetach { coid: coid(0) },
+            Move::EndThread => Call::ThreadDestroy { tid: 0, status: 0 },
+            Move::EndProcess => {
+                let (process, command) = (self.process, process_ctl::TERMINATE);
+                Call::ProcessCtl { process, command, value: 0 }
+            }
+            Move::DestroyChannel => Call::ChannelDestroy { chid: 1 },
+            Move::Clock => return None,
+        })
+    }
+
+    fn make(&mut self, step: Move) {
+        let (Some(call), Some(caller)) = (self.call_of(step), self.world.current) else {
+            self.world.machine.now += 5_000;
+            self.world.enter(Input::Timer);
+            return;
+        };
+        // What an entry does before the call is not the call's.
+        self.world.enter(Input::Reschedule);
+        if self.world.current != Some(caller) {
+            return;
+        }
+        let was_armed = self.armed.contains(&caller);
+        self.armed.retain(|&other| other != caller);
+        if step == Move::Timeout {
+            self.armed.push(caller);
+        }
+        // The failure of a reply is the client's, which goes on.
+        let pardoned = was_armed || step == Move::Reply;
+        self.world.pace = 0;
+        let before = self.world.is_checked.then(|| self.world.kernel.digest());
+        self.world.machine.registers.entry(caller).or_default().rax = 0;
+        let result = self.world.call(&call);
+        let failed = matches!(result, Some(Err(_)));
+        if let Some(before) = before.filter(|_| failed && !pardoned) {
+            let after = self.world.kernel.digest();
+            assert_eq!(before, after, "{step:?} failed with {result:?} and changed something");
+        }
+        self.world.pace = 100;
+        let received = self.world.current.map(|thread| self.world.result(thread));
+        if let Some(Ok(rcvid)) = received
+            && rcvid > 0xffff
+        {
+            self.rcvid = rcvid.cast_unsigned();
+        }
+    }
+}
+
+fn policy(priority: u32) -> Vec<u8> {
+    [2, priority, 0, 0].into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+fn set_priority(world: &mut World, priority: u32) {
+    world.poke(PARAMETERS, &policy(priority));
+    world.call(&Call::SchedSet { process: 0, tid: 0, parameters: PARAMETERS });
+}
+
+/// Makes a sequence and says what it was if a check fails on the way.
+fn explored(trail: &[Move]) -> Scene {
+    let run = || Scene::after(trail);
+    std::panic::catch_unwind(run).unwrap_or_else(|failure| {
+        eprintln!("after {trail:?}");
+        std::panic::resume_unwind(failure)
+    })
+}
+
+#[test]
+fn every_invariant_holds_in_every_state_that_short_sequences_lead_to() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let depth = number("DEPTH").unwrap_or(DEPTH);
+    let limit = number("STATES").unwrap_or(STATES);
+    let mut seen = BTreeSet::from([Scene::new().outline()]);
+    let mut frontier = VecDeque::from([Vec::new()]);
+    let (mut steps, mut expanded, mut complete) = (0_usize, 0_usize, 0);
+    while let Some(trail) = frontier.pop_front().filter(|_| expanded < limit) {
+        expanded += 1;
+        // Shorter ones come first: all of this length have been made.
+        complete = trail.len();
+        for step in MOVES {
+            let longer = [trail.as_slice(), &[step]].concat();
+            let scene = explored(&longer);
+            steps += 1;
+            if seen.insert(scene.outline()) && longer.len() < depth {
+                frontier.push_back(longer);
+            }
+        }
+    }
+    if expanded < limit {
+        complete = depth;
+    }
+    let states = seen.len();
+    println!(
+        "{states} states, {expanded} expanded, {steps} steps checked, all of length {complete}"
+    );
+    assert!(states >= MINIMUM, "only {states} states: the moves do not do what they should");
+}
