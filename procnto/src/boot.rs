@@ -15,8 +15,18 @@ use neutrino_abi::process::{ProcessArgs, ThreadArgs, able};
 use neutrino_abi::sched::{PRIORITY_DEFAULT, policy};
 use neutrino_abi::signal::number::SIGCHLD;
 
-/// The first server: it serves `/`.
-pub const FIRST_SERVER: &str = "/sbin/fs-boot";
+/// In the boot image, a link to the first server: the one that serves `/`.
+pub const ROOT_SERVER: &[u8] = b"/sbin/root-server";
+
+/// Where a link at `link` with this target leads.
+#[must_use]
+pub fn follow(link: &[u8], target: &[u8]) -> Vec<u8> {
+    if target.first() == Some(&b'/') {
+        return target.to_vec();
+    }
+    let directory = link.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    [&link[..directory], target].concat()
+}
 
 /// Starts the first server.
 ///
@@ -24,10 +34,11 @@ pub const FIRST_SERVER: &str = "/sbin/fs-boot";
 /// ENOEXEC, ENOMEM, EAGAIN.
 pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32, Errno> {
     let file = state.pieces.first_server;
+    let path = state.pieces.first_server_path.clone();
     let source = Source { object: state.pieces.boot_image, offset: file.offset, size: file.size };
     let mut bytes = Vec::new();
     for _ in 0..2 {
-        bytes.extend_from_slice(FIRST_SERVER.as_bytes());
+        bytes.extend_from_slice(&path);
         bytes.push(0);
     }
     let strings = Strings::new(bytes, 1, 0)?;
@@ -59,8 +70,8 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
         load_bias: ready.program.load_bias,
     });
     let program = Program {
-        name: name_of(FIRST_SERVER.as_bytes()),
-        path: FIRST_SERVER.as_bytes().to_vec(),
+        name: name_of(&path),
+        path,
         arguments: strings.arguments().to_vec(),
         executable,
         generation: Generation::Executed,
@@ -80,4 +91,15 @@ pub fn enter(state: &mut State, system: &impl System, (pid, handle): (u32, u32),
     process.started_ns = system.now(Clock::Monotonic);
     process.program = program;
     state.processes.insert(process);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::follow;
+
+    #[test]
+    fn a_link_leads_beside_itself_or_to_an_absolute_path() {
+        assert_eq!(follow(b"/sbin/root-server", b"server"), b"/sbin/server");
+        assert_eq!(follow(b"/sbin/root-server", b"/lib/server"), b"/lib/server");
+    }
 }

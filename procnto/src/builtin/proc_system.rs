@@ -4,6 +4,7 @@ use crate::memory::space::CLOCK_TICKS;
 use crate::path::tree::Extent;
 use crate::state::State;
 use crate::system::{Clock, System};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
@@ -127,8 +128,12 @@ fn cpuinfo(_: &State, system: &dyn SystemFacts) -> String {
     text
 }
 
-fn filesystems(_: &State, _: &dyn SystemFacts) -> String {
-    String::from("nodev\tproc\nnodev\tfs-boot\nnodev\tfs-ram\n")
+/// The servers of trees are the kinds of file system that there are.
+fn filesystems(state: &State, _: &dyn SystemFacts) -> String {
+    let trees = state.paths.iter().filter(|a| a.extent == Extent::Tree);
+    let servers = trees.filter_map(|a| state.processes.get(a.pid).ok());
+    let names: BTreeSet<&[u8]> = servers.map(|process| process.name()).collect();
+    names.iter().map(|name| format!("nodev\t{}\n", String::from_utf8_lossy(name))).collect()
 }
 
 fn counters(_: &State, system: &dyn SystemFacts) -> String {

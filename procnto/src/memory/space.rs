@@ -30,6 +30,8 @@ pub struct Pieces {
     pub shim_file: BootFile,
     /// The first server of all.
     pub first_server: BootFile,
+    /// Its path in the image.
+    pub first_server_path: Vec<u8>,
 }
 
 /// A program's file.

@@ -17,7 +17,7 @@ use neutrino_rt::abi::handle::{COF_CLOEXEC, SELF, SIDE_CHANNEL, SYSMGR_COID};
 use neutrino_rt::abi::message::SendExtra;
 use neutrino_rt::abi::process::{ProcessArgs, able};
 use neutrino_rt::abi::sched::{PRIORITY_DEFAULT, policy};
-use neutrino_rt::{Errno, by_number, channel, clock, log, message};
+use neutrino_rt::{Errno, channel, clock, log, manager, message};
 use procnto::process::exec::name_of;
 use procnto::process::fork::create;
 use procnto::process::table::{Generation, Program};
@@ -57,7 +57,7 @@ pub(super) fn start() -> Result<(), Errno> {
         procnto::boot::enter(state, &Kernel, (pid, handle), program);
         state.first_program = FirstProgram::Started(pid);
         let scheduling = (policy::OTHER, u32::from(PRIORITY_DEFAULT));
-        by_number::start_copy(handle, first, stack_top, scheduling)
+        manager::start_copy(handle, first, stack_top, scheduling)
     });
     Kernel.close(space);
     started.map(drop)

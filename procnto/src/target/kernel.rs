@@ -7,7 +7,7 @@ use neutrino_rt::abi::message::SendExtra;
 use neutrino_rt::abi::process::{Credentials, ExecArgs, ProcessArgs, ThreadArgs, process_ctl};
 use neutrino_rt::abi::sched::SchedParam;
 use neutrino_rt::abi::signal::SignalInfo;
-use neutrino_rt::{Errno, by_number, channel, clock, manager, memory, message, stdio};
+use neutrino_rt::{Errno, channel, clock, manager, memory, message, stdio};
 use procnto::system::{Clock, Control, Sent, System};
 
 /// The kernel.
@@ -45,17 +45,17 @@ impl System for Kernel {
         message::send_extra(coid, bytes, reply, Some(&extra)).map(|status| Sent { status })
     }
     fn duplicate(&self, handle: u32) -> Result<u32, Errno> {
-        by_number::duplicate(handle)
+        manager::duplicate(handle)
     }
     fn close(&self, handle: u32) {
         let_go(channel::detach(handle));
     }
 
     fn process_create(&self, arguments: &ProcessArgs) -> Result<u32, Errno> {
-        by_number::process_create(arguments)
+        manager::process_create(arguments)
     }
     fn process_exec(&self, process: u32, arguments: &ExecArgs) -> Result<(), Errno> {
-        by_number::process_exec(process, arguments)
+        manager::process_exec(process, arguments)
     }
     fn control(&self, process: u32, control: Control) -> Result<(), Errno> {
         let (command, value) = match control {
@@ -66,65 +66,65 @@ impl System for Kernel {
             Control::SpaceLimit(limit) => (process_ctl::SET_SPACE_LIMIT, limit),
             Control::Terminate => (process_ctl::TERMINATE, 0),
         };
-        by_number::process_control(process, command, value)
+        manager::process_control(process, command, value)
     }
     fn set_credentials(&self, process: u32, credentials: &Credentials) -> Result<(), Errno> {
-        by_number::set_credentials(process, credentials)
+        manager::set_credentials(process, credentials)
     }
     fn set_name(&self, process: u32, name: &[u8; 16]) {
-        let_go(by_number::set_name(process, name));
+        let_go(manager::set_name(process, name));
     }
     fn process_info(&self, process: u32) -> Result<ProcessInfo, Errno> {
-        by_number::process_info(process)
+        manager::process_info(process)
     }
     fn thread_create(&self, process: u32, arguments: &ThreadArgs) -> Result<u32, Errno> {
-        by_number::thread_create(process, arguments)
+        manager::thread_create(process, arguments)
     }
     fn thread_info(&self, process: u32, tid: u32) -> Result<ThreadInfo, Errno> {
-        by_number::thread_info(process, tid)
+        manager::thread_info(process, tid)
     }
     fn sched_get(&self, process: u32, tid: u32) -> Result<SchedParam, Errno> {
-        by_number::sched_get(process, tid)
+        manager::sched_get(process, tid)
     }
     fn sched_set(&self, process: u32, tid: u32, parameters: &SchedParam) -> Result<(), Errno> {
-        by_number::sched_set(process, tid, parameters)
+        manager::sched_set(process, tid, parameters)
     }
     fn handle_info(&self, process: u32, from: u32) -> Result<(u32, HandleInfo), Errno> {
-        by_number::handle_info(process, from)
+        manager::handle_info(process, from)
     }
     fn kill(&self, process: u32, tid: u32, info: &SignalInfo) -> Result<(), Errno> {
-        by_number::signal(process, tid, info)
+        manager::signal(process, tid, info)
     }
 
     fn space_create(&self) -> Result<u32, Errno> {
-        by_number::space_create()
+        manager::space_create()
     }
     fn space_fork(&self, process: u32) -> Result<u32, Errno> {
-        by_number::space_fork(process)
+        manager::space_fork(process)
     }
     fn space_of(&self, process: u32) -> Result<u32, Errno> {
-        by_number::space_of(process)
+        manager::space_of(process)
     }
     fn space_read(&self, space: u32, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
-        by_number::space_read(space, address, buffer)
+        manager::space_read(space, address, buffer)
     }
     fn space_write(&self, space: u32, address: u64, bytes: &[u8]) -> Result<usize, Errno> {
-        by_number::space_write(space, address, bytes)
+        manager::space_write(space, address, bytes)
     }
     fn space_mapping(&self, space: u32, address: u64) -> Result<MappingInfo, Errno> {
-        by_number::space_mapping(space, address)
+        manager::space_mapping(space, address)
     }
     fn map(&self, space: u32, arguments: &MapArgs) -> Result<u64, Errno> {
-        by_number::space_map(space, arguments)
+        manager::space_map(space, arguments)
     }
     fn object_create(&self, kind: u32) -> Result<u32, Errno> {
-        by_number::object_create(kind, 0)
+        manager::object_create(kind, 0)
     }
     fn object_info(&self, object: u32) -> Result<ObjectInfo, Errno> {
-        by_number::object_info(object)
+        manager::object_info(object)
     }
     fn object_read(&self, object: u32, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
-        by_number::object_read(object, offset, buffer)
+        manager::object_read(object, offset, buffer)
     }
 
     fn now(&self, which: Clock) -> u64 {

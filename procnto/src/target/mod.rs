@@ -59,7 +59,7 @@ fn start() -> Result<(), (&'static str, Errno)> {
     }
     STATE
         .with(|state| boot::start_first_server(state, &Kernel))
-        .map_err(|errno| ("start /sbin/fs-boot", errno))?;
+        .map_err(|errno| ("start the server of /", errno))?;
     Ok(())
 }
 
@@ -82,7 +82,9 @@ fn pieces() -> Result<Pieces, Errno> {
         let entry = image.lookup(path).filter(|entry| entry.kind() == Kind::File)?;
         Some(BootFile { offset: entry.data_offset(), size: entry.size() })
     };
-    let first_server = find(boot::FIRST_SERVER.as_bytes()).ok_or(Errno::ENOENT)?;
+    let link = image.lookup(boot::ROOT_SERVER).ok_or(Errno::ENOENT)?;
+    let first_server_path = boot::follow(boot::ROOT_SERVER, link.data());
+    let first_server = find(&first_server_path).ok_or(Errno::ENOENT)?;
     let time_page = manager::time_page()?;
     let time_page_handle = time_page.raw();
     let boot_image = object.raw();
@@ -90,14 +92,15 @@ fn pieces() -> Result<Pieces, Errno> {
     let _for_ever = core::mem::ManuallyDrop::new((object, time_page));
     let shim_file = find(SHIM).unwrap_or_default();
     let read = |offset: u64, buffer: &mut [u8]| {
-        let n = neutrino_rt::by_number::object_read(boot_image, shim_file.offset + offset, buffer)?;
+        let n = neutrino_rt::manager::object_read(boot_image, shim_file.offset + offset, buffer)?;
         if n == buffer.len() { Ok(()) } else { Err(Errno::ENOEXEC) }
     };
     let shim = elf::parse(read, shim_file.size).ok();
     if shim.is_none() {
         log!("procnto: no personality at /lib/libc-shim: only native programs can run");
     }
-    Ok(Pieces { boot_image, time_page: time_page_handle, shim, shim_file, first_server })
+    let time_page = time_page_handle;
+    Ok(Pieces { boot_image, time_page, shim, shim_file, first_server, first_server_path })
 }
 
 /// A worker: receives, handles, takes on a job when one waits.

@@ -25,11 +25,13 @@
 extern crate alloc;
 
 pub mod attributes;
+mod change;
 mod connect;
 mod engine;
 mod io;
 mod lock;
 mod mount;
+mod names;
 mod ocb;
 mod request;
 mod serve;

@@ -15,7 +15,6 @@
 
 extern crate alloc;
 
-pub mod by_number;
 pub mod channel;
 pub mod clock;
 pub mod file;

@@ -1,14 +1,16 @@
-//! The calls that only the process manager makes, safe to use: they change other processes, never
-//! the memory of the caller beyond the buffers that they are given.
+//! The calls that only the process manager makes, on handles as plain numbers: it keeps its own
+//! tables of them. They are safe, as they change other processes and never the memory of the caller
+//! beyond the buffers that they are given.
 
-use crate::channel::Handle;
 use crate::memory::MemObject;
 use crate::sys::{self, address_of, address_of_mut, pure, pure_u32};
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
-use neutrino_abi::info::{ProcessInfo, ThreadInfo};
-use neutrino_abi::memory::MapArgs;
+use neutrino_abi::handle::{SELF, SIDE_CHANNEL};
+use neutrino_abi::info::{HandleInfo, ProcessInfo, ThreadInfo};
+use neutrino_abi::memory::{MapArgs, MappingInfo, ObjectInfo};
 use neutrino_abi::process::{Credentials, ExecArgs, ProcessArgs, ThreadArgs, process_ctl};
+use neutrino_abi::sched::SchedParam;
 use neutrino_abi::signal::SignalInfo;
 
 /// Makes a channel of the caller the one that is told of processes.
@@ -35,155 +37,262 @@ pub fn reset() -> Result<(), Errno> {
     pure(Call::SystemCtl { command: 2, value: 0 }).map(drop)
 }
 
-/// An address space.
-#[derive(Debug)]
-pub struct Space(Handle);
-
-impl Space {
-    /// An empty one.
-    ///
-    /// # Errors
-    /// EPERM, ENOMEM.
-    pub fn create() -> Result<Self, Errno> {
-        pure_u32(Call::SpaceCreate {}).map(|number| Self(Handle::from_raw(number)))
-    }
-
-    /// The handle's number.
-    #[must_use]
-    pub const fn raw(&self) -> u32 {
-        self.0.raw()
-    }
-
-    /// Maps memory in it, at a fixed address.
-    ///
-    /// # Errors
-    /// EINVAL, ENOMEM, EACCES.
-    pub fn map(&self, arguments: &MapArgs) -> Result<u64, Errno> {
-        let call = Call::MemMap { space: self.raw(), arguments: address_of(arguments) };
-        pure(call).map(i64::cast_unsigned)
-    }
-
-    /// Writes memory of it, whatever its protection.
-    ///
-    /// # Errors
-    /// EFAULT.
-    pub fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
-        let buffer = bytes.as_ptr().addr() as u64;
-        let length = bytes.len() as u64;
-        pure(Call::SpaceWrite { space: self.raw(), address, buffer, length }).map(drop)
-    }
-}
-
-/// A process.
-#[derive(Debug)]
-pub struct Process(Handle);
-
-impl Process {
-    /// Makes one without threads.
-    ///
-    /// # Errors
-    /// EPERM, EAGAIN, EINVAL.
-    pub fn create(arguments: &ProcessArgs) -> Result<Self, Errno> {
-        let call = Call::ProcessCreate { arguments: address_of(arguments) };
-        pure_u32(call).map(|number| Self(Handle::from_raw(number)))
-    }
-
-    /// The handle's number.
-    #[must_use]
-    pub const fn raw(&self) -> u32 {
-        self.0.raw()
-    }
-
-    /// Starts a thread in it.
-    ///
-    /// # Errors
-    /// EAGAIN.
-    pub fn start(&self, arguments: &ThreadArgs) -> Result<u32, Errno> {
-        pure_u32(Call::ThreadCreate { process: self.raw(), arguments: address_of(arguments) })
-    }
-
-    /// Replaces its program.
-    ///
-    /// # Errors
-    /// ESRCH, EBADF.
-    pub fn exec(&self, arguments: &ExecArgs) -> Result<(), Errno> {
-        pure(Call::ProcessExec { process: self.raw(), arguments: address_of(arguments) }).map(drop)
-    }
-
-    /// Ends every thread of it and closes every handle.
-    ///
-    /// # Errors
-    /// EINVAL for the caller itself.
-    pub fn bury(&self) -> Result<(), Errno> {
-        self.control(process_ctl::TERMINATE, 0)
-    }
-
-    /// Changes it by a command that takes a number (`abi::process::process_ctl`).
-    ///
-    /// # Errors
-    /// EINVAL.
-    pub fn control(&self, command: u32, value: u64) -> Result<(), Errno> {
-        pure(Call::ProcessCtl { process: self.raw(), command, value }).map(drop)
-    }
-
-    /// Sets its credentials.
-    ///
-    /// # Errors
-    /// EPERM.
-    pub fn set_credentials(&self, credentials: &Credentials) -> Result<(), Errno> {
-        self.control(process_ctl::SET_CREDENTIALS, address_of(credentials))
-    }
-
-    /// Names it for `pidin`; at most 15 bytes count.
-    ///
-    /// # Errors
-    /// EPERM.
-    pub fn set_name(&self, name: &[u8]) -> Result<(), Errno> {
-        let mut bytes = [0_u8; 16];
-        for (slot, byte) in bytes.iter_mut().take(15).zip(name) {
-            *slot = *byte;
-        }
-        self.control(process_ctl::SET_NAME, address_of(&bytes))
-    }
-
-    /// What the kernel knows of it.
-    ///
-    /// # Errors
-    /// EBADF.
-    pub fn info(&self) -> Result<ProcessInfo, Errno> {
-        let mut info = ProcessInfo::default();
-        let call = Call::ProcessInfo { process: self.raw(), info: address_of_mut(&mut info) };
-        // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
-        unsafe { sys::call(call) }?;
-        Ok(info)
-    }
-
-    /// The first thread with at least this tid.
-    ///
-    /// # Errors
-    /// ESRCH: there is none.
-    pub fn thread(&self, tid: u32) -> Result<ThreadInfo, Errno> {
-        let mut info = ThreadInfo::default();
-        let call = Call::ThreadInfo { process: self.raw(), tid, info: address_of_mut(&mut info) };
-        // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
-        unsafe { sys::call(call) }?;
-        Ok(info)
-    }
-
-    /// Sends it a signal.
-    ///
-    /// # Errors
-    /// ESRCH, EINVAL.
-    pub fn signal(&self, info: &SignalInfo) -> Result<(), Errno> {
-        let call = Call::SignalKill { process: self.raw(), tid: 0, info: address_of(info) };
-        pure(call).map(drop)
-    }
-}
-
 /// The clock page, to map into others.
 ///
 /// # Errors
 /// ENOMEM.
 pub fn time_page() -> Result<MemObject, Errno> {
     MemObject::create(neutrino_abi::memory::object::TIME_PAGE, 0, 0)
+}
+
+/// Copies a handle into the high part of the caller's table (`ConnectDup`).
+///
+/// # Errors
+/// EBADF, EMFILE.
+pub fn duplicate(handle: u32) -> Result<u32, Errno> {
+    pure_u32(Call::ConnectDup { coid: handle, minimum: SIDE_CHANNEL, flags: 0 })
+}
+
+/// Makes a process without threads (`ProcessCreate`).
+///
+/// # Errors
+/// EPERM, EINVAL, EAGAIN.
+pub fn process_create(arguments: &ProcessArgs) -> Result<u32, Errno> {
+    pure_u32(Call::ProcessCreate { arguments: address_of(arguments) })
+}
+
+/// Replaces the program of another process (`ProcessExec`).
+///
+/// # Errors
+/// EPERM, ESRCH, EBADF.
+pub fn process_exec(process: u32, arguments: &ExecArgs) -> Result<(), Errno> {
+    pure(Call::ProcessExec { process, arguments: address_of(arguments) }).map(drop)
+}
+
+/// Changes a process by a command that takes a number (`ProcessCtl`).
+///
+/// # Errors
+/// EPERM, EINVAL, EBADF.
+pub fn process_control(process: u32, command: u32, value: u64) -> Result<(), Errno> {
+    pure(Call::ProcessCtl { process, command, value }).map(drop)
+}
+
+/// Sets the credentials of a process.
+///
+/// # Errors
+/// EPERM, EBADF.
+pub fn set_credentials(process: u32, credentials: &Credentials) -> Result<(), Errno> {
+    process_control(process, process_ctl::SET_CREDENTIALS, address_of(credentials))
+}
+
+/// Sets the name of a process.
+///
+/// # Errors
+/// EPERM, EBADF.
+pub fn set_name(process: u32, name: &[u8; 16]) -> Result<(), Errno> {
+    process_control(process, process_ctl::SET_NAME, address_of(name))
+}
+
+/// Tells about a process.
+///
+/// # Errors
+/// EBADF.
+pub fn process_info(process: u32) -> Result<ProcessInfo, Errno> {
+    let mut info = ProcessInfo::default();
+    // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
+    unsafe { sys::call(Call::ProcessInfo { process, info: address_of_mut(&mut info) }) }?;
+    Ok(info)
+}
+
+/// Starts a thread in another process.
+///
+/// # Errors
+/// EAGAIN, EBADF; EINVAL for the caller's own.
+pub fn thread_create(process: u32, arguments: &ThreadArgs) -> Result<u32, Errno> {
+    if process == SELF {
+        return Err(Errno::EINVAL);
+    }
+    pure_u32(Call::ThreadCreate { process, arguments: address_of(arguments) })
+}
+
+/// Tells about the first thread with at least this tid.
+///
+/// # Errors
+/// ESRCH, EBADF.
+pub fn thread_info(process: u32, tid: u32) -> Result<ThreadInfo, Errno> {
+    let mut info = ThreadInfo::default();
+    let call = Call::ThreadInfo { process, tid, info: address_of_mut(&mut info) };
+    // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
+    unsafe { sys::call(call) }?;
+    Ok(info)
+}
+
+/// Reads a thread's scheduling parameters.
+///
+/// # Errors
+/// ESRCH, EBADF.
+pub fn sched_get(process: u32, tid: u32) -> Result<SchedParam, Errno> {
+    let mut parameters = SchedParam::default();
+    let call = Call::SchedGet { process, tid, parameters: address_of_mut(&mut parameters) };
+    // SAFETY: the only memory written is `parameters`, borrowed mutably for the whole call.
+    unsafe { sys::call(call) }?;
+    Ok(parameters)
+}
+
+/// Sets a thread's scheduling parameters.
+///
+/// # Errors
+/// ESRCH, EBADF, EINVAL, EPERM.
+pub fn sched_set(process: u32, tid: u32, parameters: &SchedParam) -> Result<(), Errno> {
+    pure(Call::SchedSet { process, tid, parameters: address_of(parameters) }).map(drop)
+}
+
+/// Tells about the first handle at or above a number in a process's table.
+///
+/// # Errors
+/// EBADF: there is none.
+pub fn handle_info(process: u32, from: u32) -> Result<(u32, HandleInfo), Errno> {
+    let mut info = HandleInfo::default();
+    let call = Call::ConnectServerInfo { process, coid: from, info: address_of_mut(&mut info) };
+    // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
+    let number = unsafe { sys::call_u32(call) }?;
+    Ok((number, info))
+}
+
+/// Sends a signal to a process, or to one of its threads if `tid` is not 0.
+///
+/// # Errors
+/// ESRCH, EINVAL, EAGAIN, EBADF.
+pub fn signal(process: u32, tid: u32, info: &SignalInfo) -> Result<(), Errno> {
+    pure(Call::SignalKill { process, tid, info: address_of(info) }).map(drop)
+}
+
+/// Makes an empty address space.
+///
+/// # Errors
+/// EPERM, ENOMEM, EAGAIN.
+pub fn space_create() -> Result<u32, Errno> {
+    pure_u32(Call::SpaceCreate {})
+}
+
+/// Copies the address space of a process (`SELF`: the caller's), copy on write.
+///
+/// # Errors
+/// EPERM, ENOMEM, EAGAIN.
+pub fn space_fork(process: u32) -> Result<u32, Errno> {
+    pure_u32(Call::SpaceFork { process })
+}
+
+/// Makes a handle of the address space of another process.
+///
+/// # Errors
+/// EPERM, EBADF; EINVAL for the caller's own.
+pub fn space_of(process: u32) -> Result<u32, Errno> {
+    if process == SELF {
+        return Err(Errno::EINVAL);
+    }
+    pure_u32(Call::SpaceOf { process })
+}
+
+/// Reads another address space; returns the number of bytes.
+///
+/// # Errors
+/// EFAULT, EBADF.
+pub fn space_read(space: u32, address: u64, bytes: &mut [u8]) -> Result<usize, Errno> {
+    let buffer = bytes.as_mut_ptr().addr() as u64;
+    let call = Call::SpaceRead { space, address, buffer, length: bytes.len() as u64 };
+    // SAFETY: the only memory written is `bytes`, borrowed mutably for the whole call.
+    let n = unsafe { sys::call(call) }?;
+    usize::try_from(n).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// Writes another address space; returns the number of bytes.
+///
+/// # Errors
+/// EFAULT, EBADF; EINVAL for the caller's own.
+pub fn space_write(space: u32, address: u64, bytes: &[u8]) -> Result<usize, Errno> {
+    if space == SELF {
+        return Err(Errno::EINVAL);
+    }
+    let buffer = bytes.as_ptr().addr() as u64;
+    let n = pure(Call::SpaceWrite { space, address, buffer, length: bytes.len() as u64 })?;
+    usize::try_from(n).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// Tells about the first mapping that ends above an address.
+///
+/// # Errors
+/// ESRCH: there is none. EBADF.
+pub fn space_mapping(space: u32, address: u64) -> Result<MappingInfo, Errno> {
+    let mut info = MappingInfo::default();
+    let call = Call::SpaceMapping { space, address, info: address_of_mut(&mut info) };
+    // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
+    unsafe { sys::call(call) }?;
+    Ok(info)
+}
+
+/// Maps memory in another address space.
+///
+/// # Errors
+/// EINVAL (also for the caller's own), ENOMEM, EACCES, EBADF.
+pub fn space_map(space: u32, arguments: &MapArgs) -> Result<u64, Errno> {
+    if space == SELF {
+        return Err(Errno::EINVAL);
+    }
+    pure(Call::MemMap { space, arguments: address_of(arguments) }).map(i64::cast_unsigned)
+}
+
+/// Makes a memory object.
+///
+/// # Errors
+/// EPERM, EINVAL, ENOMEM, ENODEV.
+pub fn object_create(kind: u32, size: u64) -> Result<u32, Errno> {
+    pure_u32(Call::MemObjectCreate { kind, size, physical: 0, flags: 0 })
+}
+
+/// Tells about a memory object.
+///
+/// # Errors
+/// EBADF.
+pub fn object_info(object: u32) -> Result<ObjectInfo, Errno> {
+    let mut info = ObjectInfo::default();
+    // SAFETY: the only memory written is `info`, borrowed mutably for the whole call.
+    unsafe { sys::call(Call::MemObjectInfo { object, info: address_of_mut(&mut info) }) }?;
+    Ok(info)
+}
+
+/// Reads a memory object; returns the number of bytes.
+///
+/// # Errors
+/// EBADF.
+pub fn object_read(object: u32, offset: u64, bytes: &mut [u8]) -> Result<usize, Errno> {
+    let buffer = bytes.as_mut_ptr().addr() as u64;
+    let call = Call::MemObjectRead { object, offset, buffer, length: bytes.len() as u64 };
+    // SAFETY: the only memory written is `bytes`, borrowed mutably for the whole call.
+    let n = unsafe { sys::call(call) }?;
+    usize::try_from(n).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// Starts a process as a copy of the caller's memory, with one thread that runs `entry` on the
+/// stack that ends at `stack_top`, and no handles but the process manager's connection. Locks are as
+/// they were: `entry` must not lock, and so not allocate.
+///
+/// # Errors
+/// EPERM, ENOMEM, EAGAIN.
+pub fn start_copy(
+    process: u32,
+    entry: extern "C" fn() -> !,
+    stack_top: u64,
+    scheduling: (u32, u32),
+) -> Result<u32, Errno> {
+    let arguments = ThreadArgs {
+        entry: entry as *const () as usize as u64,
+        // As after a call: 8 below a multiple of 16.
+        stack: (stack_top & !15) - 8,
+        fs_base: crate::thread::block_address(),
+        policy: scheduling.0,
+        priority: scheduling.1,
+        ..ThreadArgs::default()
+    };
+    thread_create(process, &arguments)
 }
