@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::members::{Members, host_cargo, members};
 use crate::progress::{note, step};
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Part, Toolchain};
 use crate::workspace::Workspace;
 use crate::{shell, system};
 
@@ -50,7 +50,7 @@ fn lint_host(workspace: &Workspace, members: &Members) -> Command {
 }
 
 fn lint_bare(workspace: &Workspace, toolchain: &Toolchain, members: &Members) -> Result<Command> {
-    let mut clippy = toolchain.cargo(workspace, "clippy")?;
+    let mut clippy = toolchain.cargo(workspace, "clippy", Part::Programs)?;
     clippy.arg("--release");
     Ok(finish(clippy, &members.bare))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::manifest::Manifest;
 use crate::progress::step;
 use crate::shell;
-use crate::toolchain::{TARGET, Toolchain};
+use crate::toolchain::{Part, TARGET, Toolchain};
 use crate::workspace::Workspace;
 
 /// Where the results are.
@@ -17,12 +17,14 @@ use crate::workspace::Workspace;
 pub(crate) struct Compiled {
     folder: PathBuf,
     stripped: PathBuf,
+    kernel: String,
 }
 
 impl Compiled {
     /// A binary with its debug information, for tools on the host.
     pub(crate) fn with_debug(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        let part = if name == self.kernel { Part::Kernel } else { Part::Programs };
+        self.folder.join(profile(part)).join(name)
     }
 
     /// A binary with its symbols, for back-traces in the guest, but no debug information.
@@ -53,21 +55,36 @@ pub(crate) fn compile(
 ) -> Result<Compiled> {
     // One by one: features of shared dependencies that a program wants stay out of the kernel.
     let kernel = [manifest.kernel.package.as_str()];
-    step("building the kernel", || build(workspace, toolchain, &kernel))?;
+    step("building the kernel", || build(workspace, toolchain, Part::Kernel, &kernel))?;
     let mut programs: Vec<&str> = manifest.binary.iter().map(|b| b.package.as_str()).collect();
     programs.sort_unstable();
     programs.dedup();
-    step("building the system's programs", || build(workspace, toolchain, &programs))?;
-    let folder = workspace.target.join("system").join(TARGET).join("release");
-    Ok(Compiled { stripped: folder.join("stripped"), folder })
+    let part = Part::Programs;
+    step("building the system's programs", || build(workspace, toolchain, part, &programs))?;
+    let folder = workspace.target.join("system").join(TARGET);
+    let kernel = manifest.kernel.package.clone();
+    Ok(Compiled { stripped: folder.join("stripped"), folder, kernel })
 }
 
-fn build(workspace: &Workspace, toolchain: &Toolchain, packages: &[&str]) -> Result<()> {
+/// The profile in `Cargo.toml`.
+const fn profile(part: Part) -> &'static str {
+    match part {
+        Part::Kernel => "kernel",
+        Part::Programs => "release",
+    }
+}
+
+fn build(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    part: Part,
+    packages: &[&str],
+) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
-    let mut cargo = toolchain.cargo(workspace, "build")?;
-    cargo.args(["--release", "--bins"]);
+    let mut cargo = toolchain.cargo(workspace, "build", part)?;
+    cargo.args(["--profile", profile(part), "--bins"]);
     for package in packages {
         cargo.args(["-p", package]);
     }
