@@ -155,20 +155,37 @@ pub enum ImageError {
     Parent(u32),
 }
 
+impl ImageError {
+    /// What is wrong, without the number.
+    #[must_use]
+    pub const fn sentence(&self) -> &'static str {
+        match self {
+            Self::Truncated => "boot image is cut short",
+            Self::Magic => "not a boot image",
+            Self::Version(_) => "boot image has an unknown version",
+            Self::Table => "boot image: entries or names lie outside",
+            Self::Root => "boot image: entry 0 is not the root directory",
+            Self::Procnto => "boot image: procnto is not a file in it",
+            Self::Name(_) => "boot image: an entry has a bad name",
+            Self::Mode(_) => "boot image: an entry has a bad type",
+            Self::Data(_) => "boot image: an entry has bad data",
+            Self::Children(_) => "boot image: an entry has bad children",
+            Self::Parent(_) => "boot image: an entry has a bad parent",
+        }
+    }
+}
+
 impl core::fmt::Display for ImageError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.sentence())?;
         match self {
-            Self::Truncated => f.write_str("boot image is cut short"),
-            Self::Magic => f.write_str("not a boot image"),
-            Self::Version(version) => write!(f, "boot image has unknown version {version}"),
-            Self::Table => f.write_str("boot image: entries or names lie outside"),
-            Self::Root => f.write_str("boot image: entry 0 is not the root directory"),
-            Self::Procnto => f.write_str("boot image: procnto is not a file in it"),
-            Self::Name(entry) => write!(f, "boot image: entry {entry} has a bad name"),
-            Self::Mode(entry) => write!(f, "boot image: entry {entry} has a bad type"),
-            Self::Data(entry) => write!(f, "boot image: entry {entry} has bad data"),
-            Self::Children(entry) => write!(f, "boot image: entry {entry} has bad children"),
-            Self::Parent(entry) => write!(f, "boot image: entry {entry} has a bad parent"),
+            Self::Truncated | Self::Magic | Self::Table | Self::Root | Self::Procnto => Ok(()),
+            Self::Version(number)
+            | Self::Name(number)
+            | Self::Mode(number)
+            | Self::Data(number)
+            | Self::Children(number)
+            | Self::Parent(number) => write!(f, " ({number})"),
         }
     }
 }

@@ -6,6 +6,7 @@ use x86_64::instructions::port::Port;
 
 use crate::clock;
 use crate::irq::local::Local;
+use crate::panic::needed;
 
 const PM_TIMER_HZ: u64 = 3_579_545;
 const PM_TIMER_MASK: u32 = 0x00ff_ffff;
@@ -78,8 +79,8 @@ pub(crate) fn measure(hpet: Option<u64>, timer_port: Option<u16>, local: &mut Lo
     let reference = hpet.and_then(Reference::hpet);
     let reference =
         reference.or_else(|| timer_port.map(|port| Reference::PmTimer(Port::new(port))));
-    #[expect(clippy::expect_used, reason = "boot cannot go on")]
-    let mut reference = reference.expect("this machine has neither an HPET nor an ACPI timer");
+    let mut reference =
+        needed(reference, "this machine has neither an HPET nor an ACPI timer");
     let rates = measure_for(SHORT_NS, &mut reference, local);
     if rates.tsc.abs_diff(SECOND) < GOOD_ENOUGH {
         return Rates { tsc: SECOND, timer: snapped(rates.timer) };

@@ -10,6 +10,7 @@ use acpi::{AcpiHandler, AcpiTables, HpetInfo, PhysicalMapping};
 use crate::irq::ioapic::Router;
 use crate::irq::lines::Lines;
 use crate::mmu::kernel_map::KernelMap;
+use crate::panic::needed;
 use crate::power::Power;
 
 #[derive(Clone, Copy)]
@@ -47,7 +48,6 @@ pub(crate) struct Firmware {
 ///
 /// # Panics
 /// If there are none.
-#[expect(clippy::expect_used, reason = "boot cannot go on")]
 pub(crate) fn read(map: &KernelMap, rsdp: Option<u64>) -> Firmware {
     let handler = Handler(map);
     let tables = match rsdp {
@@ -56,16 +56,16 @@ pub(crate) fn read(map: &KernelMap, rsdp: Option<u64>) -> Firmware {
         // SAFETY: without a loader's root pointer this is a BIOS.
         None => unsafe { AcpiTables::search_for_rsdp_bios(handler) },
     };
-    let tables = tables.expect("this machine has no usable ACPI tables");
+    let tables = needed(tables.ok(), "this machine has no usable ACPI tables");
     let router = router(map, &tables);
     let (power, timer_port) = fixed(map, &tables);
     let hpet = HpetInfo::new(&tables).ok().map(|hpet| map.map_device(hpet.base_address as u64));
     Firmware { router, power, hpet, timer_port }
 }
 
-#[expect(clippy::expect_used, reason = "boot cannot go on")]
 fn router(map: &KernelMap, tables: &AcpiTables<Handler<'_>>) -> Router {
-    let madt = tables.find_table::<Madt>().expect("this machine has no interrupt table (MADT)");
+    let madt = tables.find_table::<Madt>().ok();
+    let madt = needed(madt, "this machine has no interrupt table (MADT)");
     let mut lines = Lines::new();
     for entry in madt.get().entries() {
         if let MadtEntry::InterruptSourceOverride(entry) = entry {

@@ -1,6 +1,8 @@
 //! The kernel's log: QEMU's debug console, and COM1 too once all is lost.
+//!
+//! Numbers are written here: `core::fmt` would be a tenth of the kernel's code.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use x86_64::instructions::port::Port;
 
@@ -34,30 +36,67 @@ fn write_com1(byte: u8) {
     unsafe { data.write(byte) };
 }
 
-/// Formats to the debug console.
-#[derive(Debug)]
-pub(crate) struct Log;
+/// Where words and numbers can be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Log {
+    /// The debug console.
+    Console,
+    /// The debug console and COM1.
+    Epitaph,
+}
 
-impl Write for Log {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+impl Log {
+    /// Writes words.
+    pub(crate) fn text(self, text: &str) -> Self {
         write(text.as_bytes());
-        Ok(())
+        match self {
+            Self::Console => {}
+            Self::Epitaph => {
+                for byte in text.bytes() {
+                    if byte == b'\n' {
+                        write_com1(b'\r');
+                    }
+                    write_com1(byte);
+                }
+            }
+        }
+        self
+    }
+
+    /// Writes a number in decimal digits.
+    pub(crate) fn decimal(self, value: u64) -> Self {
+        self.number(value, 10, 1)
+    }
+
+    /// Writes a number in 16 hexadecimal digits.
+    pub(crate) fn hex(self, value: u64) -> Self {
+        self.number(value, 16, 16)
+    }
+
+    fn number(self, value: u64, base: u64, digits_min: usize) -> Self {
+        const DIGITS_MAX: usize = 20;
+        let mut text = [b'0'; DIGITS_MAX];
+        let mut rest = value;
+        let mut used = 0;
+        // Bound: DIGITS_MAX.
+        for (index, place) in text.iter_mut().enumerate().rev() {
+            let digit = (rest % base) as u8;
+            *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+            rest /= base;
+            used = index;
+            if rest == 0 {
+                break;
+            }
+        }
+        let digits = text.get(used.min(DIGITS_MAX - digits_min)..).unwrap_or_default();
+        self.text(core::str::from_utf8(digits).unwrap_or_default())
     }
 }
 
-/// Formats to the debug console and COM1.
-#[derive(Debug)]
-pub(crate) struct Epitaph;
-
-impl Write for Epitaph {
+/// For messages of Rust's own panics that hold numbers.
+impl fmt::Write for Log {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        write(text.as_bytes());
-        for byte in text.bytes() {
-            if byte == b'\n' {
-                write_com1(b'\r');
-            }
-            write_com1(byte);
-        }
+        self.text(text);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! `boot/neutrino.map` (lines of `address name`, ascending), which works for every boot loader;
 //! without it there are addresses, for `cargo xtask why`.
 
-use core::fmt::Write;
+use core::fmt::Write as _;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,7 +16,7 @@ use x86_64::registers::control::{Cr2, Cr3};
 use crate::boot;
 use crate::boot::memory_map::Range;
 use crate::entry::context::Frame;
-use crate::log::Epitaph;
+use crate::log::Log;
 use crate::power;
 
 const SYMBOLS: &[u8] = b"boot/neutrino.map";
@@ -38,52 +38,70 @@ pub(crate) fn remember(image: PhysicalRange, text: Range) {
     TEXT_END.store(text.end, Ordering::Relaxed);
 }
 
+/// What boot cannot go on without.
+///
+/// # Panics
+/// With `sentence`, if it is not there.
+pub(crate) fn needed<T>(value: Option<T>, sentence: &str) -> T {
+    match value {
+        Some(value) => value,
+        None => stop(sentence),
+    }
+}
+
+/// Ends with a sentence that a user can act on.
+#[cold]
+#[inline(never)]
+pub(crate) fn stop(sentence: &str) -> ! {
+    begin().text("\nneutrino: ").text(sentence).text("\n");
+    back_trace(frame_pointer());
+    end()
+}
+
 /// A panic in kernel code.
 #[panic_handler]
 fn panicked(info: &PanicInfo<'_>) -> ! {
-    begin();
-    writeln!(Epitaph, "\nneutrino: {info}").ok();
+    let mut log = begin();
+    log.text("\nneutrino: panic");
+    if let Some(location) = info.location() {
+        log.text(" at ").text(location.file()).text(":").decimal(location.line().into());
+    }
+    log.text(": ");
+    write!(log, "{}", info.message()).ok();
+    log.text("\n");
+    back_trace(frame_pointer());
+    end()
+}
+
+#[inline(always)]
+fn frame_pointer() -> u64 {
     let frame: u64;
     // SAFETY: reads a register.
     unsafe { core::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack)) };
-    back_trace(frame);
-    end()
+    frame
 }
 
 /// An exception in kernel code, or one that nothing survives.
 #[unsafe(no_mangle)]
 extern "C" fn fatal_trap(frame: &Frame) -> ! {
-    begin();
+    let log = begin();
     let r = frame.registers();
-    let whose = if frame.is_user() { "user" } else { "kernel" };
-    writeln!(
-        Epitaph,
-        "\nneutrino: exception {} (error {:#x}) in {whose} code, address {:#x}",
-        frame.vector(),
-        frame.error(),
-        Cr2::read_raw()
-    )
-    .ok();
-    writeln!(
-        Epitaph,
-        "rip {:016x} rsp {:016x} flags {:08x} cr3 {:#x}",
-        r.rip,
-        r.rsp,
-        r.rflags,
-        Cr3::read().0.start_address()
-    )
-    .ok();
+    let whose = if frame.is_user() { " in user code" } else { " in kernel code" };
+    log.text("\nneutrino: exception ").decimal(frame.vector()).text(whose);
+    log.text(", error ").hex(frame.error()).text("\n");
+    let cr3 = Cr3::read().0.start_address().as_u64();
     let rows = [
+        [("rip", r.rip), ("rsp", r.rsp), ("cr2", Cr2::read_raw()), ("cr3", cr3)],
         [("rax", r.rax), ("rbx", r.rbx), ("rcx", r.rcx), ("rdx", r.rdx)],
         [("rsi", r.rsi), ("rdi", r.rdi), ("rbp", r.rbp), ("r8 ", r.r8)],
         [("r9 ", r.r9), ("r10", r.r10), ("r11", r.r11), ("r12", r.r12)],
-        [("r13", r.r13), ("r14", r.r14), ("r15", r.r15), ("   ", 0)],
+        [("r13", r.r13), ("r14", r.r14), ("r15", r.r15), ("rfl", r.rflags)],
     ];
     for row in rows {
         for (name, value) in row {
-            write!(Epitaph, "{name} {value:016x} ").ok();
+            log.text(name).text(" ").hex(value).text(" ");
         }
-        writeln!(Epitaph).ok();
+        log.text("\n");
     }
     if !frame.is_user() {
         print_address(r.rip);
@@ -93,11 +111,12 @@ extern "C" fn fatal_trap(frame: &Frame) -> ! {
 }
 
 /// A panic inside a panic ends at once.
-fn begin() {
+fn begin() -> Log {
     interrupts::disable();
     if IS_PANICKING.swap(true, Ordering::Relaxed) {
         end();
     }
+    Log::Epitaph
 }
 
 fn end() -> ! {
@@ -136,8 +155,8 @@ fn back_trace(first: u64) {
 }
 
 fn print_address(address: u64) {
-    let name = symbol(address).unwrap_or("");
-    writeln!(Epitaph, "  {address:016x} {name}").ok();
+    let name = symbol(address).unwrap_or_default();
+    Log::Epitaph.text("  ").hex(address).text(" ").text(name).text("\n");
 }
 
 fn symbol(address: u64) -> Option<&'static str> {

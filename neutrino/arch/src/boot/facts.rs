@@ -6,6 +6,7 @@ use neutrino_core::machine::PhysicalRange;
 
 use super::memory_map::{MemoryMap, Range};
 use crate::mmu::direct_map;
+use crate::panic::needed;
 
 /// The loader's facts.
 #[derive(Clone, Debug)]
@@ -60,8 +61,7 @@ unsafe fn multiboot(address: u32) -> Facts {
     let start = direct_map::pointer(address.into()).cast::<BootInformationHeader>();
     // SAFETY: the loader's information, in the first 4 GiB, which are mapped.
     let loaded = unsafe { BootInformation::load(start) };
-    #[expect(clippy::expect_used, reason = "boot cannot go on")]
-    let information = loaded.expect("the boot loader's Multiboot2 information is damaged");
+    let information = needed(loaded.ok(), "the boot loader's Multiboot2 information is damaged");
     let mut facts = Facts::new();
     if let Some(map) = information.memory_map_tag() {
         for area in map.memory_areas() {

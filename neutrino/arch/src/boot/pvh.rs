@@ -5,6 +5,7 @@ use neutrino_core::machine::PhysicalRange;
 use super::facts::Facts;
 use super::memory_map::Range;
 use crate::mmu::direct_map;
+use crate::panic::stop;
 
 const MAGIC: u32 = 0x336e_c578;
 const RAM: u32 = 1;
@@ -54,7 +55,9 @@ unsafe fn load<T: Copy>(physical: u64) -> T {
 pub(super) unsafe fn read(address: u32) -> Facts {
     // SAFETY: the caller's promise.
     let info = unsafe { load::<StartInfo>(address.into()) };
-    assert!(info.magic == MAGIC, "started by an unknown protocol");
+    if info.magic != MAGIC {
+        stop("started by an unknown protocol");
+    }
     let mut facts = Facts::empty();
     if info.module_count > 0 {
         // SAFETY: the loader says that there is a module list.

@@ -1,7 +1,6 @@
 //! The order of boot.
 
 use core::cell::UnsafeCell;
-use core::fmt::Write;
 
 use neutrino_core::machine::{FrameNumber, PhysicalRange, ThreadSlot};
 use neutrino_core::{Input, Kernel};
@@ -129,12 +128,7 @@ fn run(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) -> u
 }
 
 fn announce(machine: &Machine, free: &MemoryMap) {
-    writeln!(
-        Log,
-        "neutrino: {} KiB free, TSC {} Hz, boot image {} KiB",
-        free.length() / 1024,
-        machine.clock.page().tsc_hz,
-        machine.image.length / 1024
-    )
-    .ok();
+    let log = Log::Console.text("neutrino: ").decimal(free.length() / 1024).text(" KiB free, TSC ");
+    let log = log.decimal(machine.clock.page().tsc_hz).text(" Hz, boot image ");
+    log.decimal(machine.image.length / 1024).text(" KiB\n");
 }

@@ -11,6 +11,7 @@ use x86_64::registers::rflags::RFlags;
 use x86_64::structures::gdt::{Descriptor, SegmentSelector};
 
 use super::percpu::{self, PerCpu};
+use crate::panic::needed;
 
 const KERNEL_CODE: SegmentSelector = SegmentSelector(0x08);
 const KERNEL_DATA: SegmentSelector = SegmentSelector(0x10);
@@ -46,9 +47,8 @@ pub(super) fn enable_syscall() {
     unsafe extern "C" {
         fn syscall_entry();
     }
-    #[expect(clippy::expect_used, reason = "boot; the selectors are constants")]
-    Star::write(USER_CODE, USER_DATA, KERNEL_CODE, KERNEL_DATA)
-        .expect("selectors in SYSRET's order");
+    let written = Star::write(USER_CODE, USER_DATA, KERNEL_CODE, KERNEL_DATA);
+    needed(written.ok(), "selectors in SYSRET's order");
     LStar::write(VirtAddr::new(syscall_entry as *const () as u64));
     SFMask::write(
         RFlags::DIRECTION_FLAG

@@ -1,70 +1,80 @@
 //! The interrupt descriptor table: vector n goes to stub n of `entry/trap.s`.
 
 use spin::Once;
-use x86_64::structures::idt::InterruptDescriptorTable;
-use x86_64::{PrivilegeLevel, VirtAddr};
+use x86_64::VirtAddr;
+use x86_64::instructions::tables::lidt;
+use x86_64::structures::DescriptorTablePointer;
 
+const VECTORS: usize = 256;
 const STUB_SIZE: u64 = 16;
-const FIRST_INTERRUPT: u8 = 32;
-const NMI_STACK: u16 = 0;
-const DOUBLE_FAULT_STACK: u16 = 1;
-const MACHINE_CHECK_STACK: u16 = 2;
-const DEBUG_STACK: u16 = 3;
+const KERNEL_CODE: u64 = 0x08;
+const PRESENT_INTERRUPT_GATE: u64 = 0x8e;
+const USER: u64 = 0x60;
 
-static TABLE: Once<InterruptDescriptorTable> = Once::new();
+const DEBUG: u8 = 1;
+const NMI: u8 = 2;
+const BREAKPOINT: u8 = 3;
+const DOUBLE_FAULT: u8 = 8;
+const MACHINE_CHECK: u8 = 18;
+
+/// An interrupt gate (SDM vol. 3, 7.14.1).
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+struct Gate {
+    low: u64,
+    high: u64,
+}
+
+impl Gate {
+    fn new(vector: u8) -> Self {
+        let handler = stub(vector);
+        // User code may run `int3`.
+        let rights =
+            if vector == BREAKPOINT { PRESENT_INTERRUPT_GATE | USER } else { PRESENT_INTERRUPT_GATE };
+        Self {
+            low: handler & 0xffff
+                | KERNEL_CODE << 16
+                | stack(vector) << 32
+                | rights << 40
+                | (handler >> 16 & 0xffff) << 48,
+            high: handler >> 32,
+        }
+    }
+}
+
+/// Which of the TSS's stacks a vector has to itself; 0: the one in use.
+const fn stack(vector: u8) -> u64 {
+    match vector {
+        NMI => 1,
+        DOUBLE_FAULT => 2,
+        MACHINE_CHECK => 3,
+        DEBUG => 4,
+        _ => 0,
+    }
+}
+
+static TABLE: Once<[Gate; VECTORS]> = Once::new();
 
 /// Builds the table and loads it.
 pub(super) fn install() {
-    TABLE.call_once(build).load();
+    let table = TABLE.call_once(|| {
+        let mut table = [Gate { low: 0, high: 0 }; VECTORS];
+        for (vector, gate) in (0_u8..=u8::MAX).zip(&mut table) {
+            *gate = Gate::new(vector);
+        }
+        table
+    });
+    let limit = (size_of::<[Gate; VECTORS]>() - 1) as u16;
+    let pointer = DescriptorTablePointer { limit, base: VirtAddr::from_ptr(&raw const *table) };
+    // SAFETY: the table is static and complete; each stub takes what the CPU pushes for its vector,
+    // and the TSS holds the stacks that the gates name.
+    unsafe { lidt(&pointer) };
 }
 
-fn stub(vector: u8) -> VirtAddr {
+fn stub(vector: u8) -> u64 {
     unsafe extern "C" {
         static trap_stubs: u8;
     }
-    VirtAddr::from_ptr(&raw const trap_stubs) + u64::from(vector) * STUB_SIZE
-}
-
-fn build() -> InterruptDescriptorTable {
-    let mut table = InterruptDescriptorTable::new();
-    macro_rules! exceptions {
-        ($($vector:literal $field:ident),*) => { $(
-            // SAFETY: the stub takes what the CPU pushes for this vector, error code or not.
-            unsafe { table.$field.set_handler_addr(stub($vector)) };
-        )* };
-    }
-    exceptions!(
-        0 divide_error, 1 debug, 2 non_maskable_interrupt, 3 breakpoint, 4 overflow,
-        5 bound_range_exceeded, 6 invalid_opcode, 7 device_not_available, 8 double_fault,
-        10 invalid_tss, 11 segment_not_present, 12 stack_segment_fault,
-        13 general_protection_fault, 14 page_fault, 16 x87_floating_point, 17 alignment_check,
-        18 machine_check, 19 simd_floating_point, 20 virtualization, 21 cp_protection_exception,
-        28 hv_injection_exception, 29 vmm_communication_exception, 30 security_exception
-    );
-    for vector in FIRST_INTERRUPT..=u8::MAX {
-        // SAFETY: the stub takes what the CPU pushes for an interrupt.
-        unsafe { table[vector].set_handler_addr(stub(vector)) };
-    }
-    exceptions_with_stacks(&mut table);
-    // SAFETY: the same stub as above; user code may run `int3`.
-    unsafe { table.breakpoint.set_handler_addr(stub(3)) }
-        .set_privilege_level(PrivilegeLevel::Ring3);
-    table
-}
-
-fn exceptions_with_stacks(table: &mut InterruptDescriptorTable) {
-    macro_rules! stacks {
-        ($($vector:literal $field:ident $stack:ident),*) => { $(
-            // SAFETY: the stub takes what the CPU pushes for this vector.
-            let options = unsafe { table.$field.set_handler_addr(stub($vector)) };
-            // SAFETY: the TSS holds a stack at that index, used by this vector alone.
-            unsafe { options.set_stack_index($stack) };
-        )* };
-    }
-    stacks!(
-        1 debug DEBUG_STACK,
-        2 non_maskable_interrupt NMI_STACK,
-        8 double_fault DOUBLE_FAULT_STACK,
-        18 machine_check MACHINE_CHECK_STACK
-    );
+    let first = (&raw const trap_stubs).addr() as u64;
+    first + u64::from(vector) * STUB_SIZE
 }

@@ -6,6 +6,7 @@ use x86_64::registers::model_specific::Msr;
 use super::{ERROR_VECTOR, RESCHEDULE_VECTOR, SPURIOUS_VECTOR, TIMER_VECTOR};
 use crate::cpu::features::Features;
 use crate::mmu::kernel_map::KernelMap;
+use crate::panic::needed;
 
 const TSC_DEADLINE: u32 = 0x6e0;
 
@@ -33,8 +34,7 @@ impl Local {
             .timer_initial(0)
             .set_xapic_base(registers)
             .build();
-        #[expect(clippy::expect_used, reason = "boot cannot go on")]
-        let mut apic = built.expect("this CPU has no local APIC");
+        let mut apic = needed(built.ok(), "this CPU has no local APIC");
         // SAFETY: its registers are mapped uncached; all its vectors have stubs.
         unsafe { apic.enable() };
         Self(apic)

@@ -14,6 +14,7 @@ use super::direct_map::{self, PAGE, read_word, write_word};
 use super::space::{ADDRESS, NO_EXECUTE, PRESENT, UNCACHED, WRITE};
 use crate::boot::memory_map::{MemoryMap, Range};
 use crate::cpu::features::Features;
+use crate::panic::needed;
 
 const GLOBAL: u64 = 0x100;
 const LARGE: u64 = 0x80;
@@ -149,8 +150,7 @@ impl KernelMap {
     /// If there is not enough memory in one piece.
     pub(crate) fn take(&self, length: u64) -> u64 {
         let taken = self.free.borrow_mut().take(length.next_multiple_of(PAGE), BOOT_LIMIT);
-        #[expect(clippy::expect_used, reason = "boot cannot go on")]
-        taken.expect("too little memory to start: give the machine at least 64 MiB")
+        needed(taken, "too little memory to start: give the machine at least 64 MiB")
     }
 
     fn table(&self) -> u64 {
