@@ -48,5 +48,6 @@ core::arch::global_asm!(include_str!("entry/trap.s"));
 #[unsafe(no_mangle)]
 extern "C" fn start(kind: u32, address: u32, tsc: u64) -> u64 {
     // SAFETY: this is the one call, with the boot loader's values.
-    unsafe { boot::start(kind, address, tsc) }
+    unsafe { boot::start(kind, address, tsc) };
+    boot::finish()
 }

@@ -15,4 +15,4 @@ pub(crate) use facts::Facts;
 #[cfg(not(test))]
 pub(crate) use loader::image;
 #[cfg(not(test))]
-pub(crate) use start::start;
+pub(crate) use start::{finish, start};

@@ -17,7 +17,7 @@ use crate::irq::local::Local;
 use crate::log::Log;
 use crate::machine::Machine;
 use crate::mmu::direct_map::{self, PAGE};
-use crate::mmu::kernel_map::{Image, KernelMap};
+use crate::mmu::kernel_map::{self, Image, KernelMap};
 use crate::mmu::records::Records;
 use crate::mmu::space::Spaces;
 use crate::timer::Timer;
@@ -32,11 +32,13 @@ unsafe impl Sync for Core {}
 
 static KERNEL: Core = Core(UnsafeCell::new(Kernel::new()));
 
-/// Boots; returns the first context to load.
+/// Boots up to the point where threads can run. Its code is what [`finish`] frees.
 ///
 /// # Safety
 /// - Called once, by `boot/start.s`, with what the loader left in ebx.
-pub(crate) unsafe fn start(kind: u32, address: u32, tsc: u64) -> u64 {
+#[inline(never)]
+#[unsafe(link_section = ".init.text")]
+pub(crate) unsafe fn start(kind: u32, address: u32, tsc: u64) {
     let features = features::enable();
     // SAFETY: the loader's data are as it left them.
     let facts = unsafe { Facts::read(kind, address) };
@@ -57,7 +59,22 @@ pub(crate) unsafe fn start(kind: u32, address: u32, tsc: u64) -> u64 {
     let (machine, free) = machine(map, facts, (&features, tsc));
     // SAFETY: called once.
     let kernel = unsafe { &mut *KERNEL.0.get() };
-    run(kernel, machine, &free)
+    prepare(kernel, machine, &free);
+}
+
+/// Frees the code that only boot ran; returns the first context to load.
+pub(crate) fn finish() -> u64 {
+    let mut guard = SYSTEM.lock();
+    let Some(system) = guard.as_mut() else { return 0 };
+    let init = Image::new().init();
+    // Bound: pages of boot's code.
+    for page in init.pages() {
+        system.machine.spaces.unmap_kernel(page);
+    }
+    let frames = (init.length() / PAGE) as u32;
+    let first = direct_map::frame(kernel_map::physical(init.start));
+    system.kernel.add_memory(&mut system.machine, first, frames);
+    system.run(Input::Reschedule)
 }
 
 fn stack_top() -> VirtAddr {
@@ -114,7 +131,7 @@ fn machine(
     (machine, map.into_free())
 }
 
-fn run(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) -> u64 {
+fn prepare(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) {
     for range in free.iter() {
         let first = direct_map::frame(range.start);
         let count = u32::try_from(range.length() / PAGE).unwrap_or(u32::MAX);
@@ -123,8 +140,7 @@ fn run(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) -> u
     let image = machine.image;
     loader::start(kernel, &mut machine, image);
     announce(&machine, free);
-    let mut guard = SYSTEM.lock();
-    guard.insert(System { kernel, machine }).run(Input::Reschedule)
+    *SYSTEM.lock() = Some(System { kernel, machine });
 }
 
 fn announce(machine: &Machine, free: &MemoryMap) {

@@ -2,8 +2,8 @@
 //!
 //! Text is executable and read-only, read-only data is neither writable nor executable, everything
 //! else is writable and never executable; the same holds for the direct map's view of the image. The
-//! page below the boot stack is absent. After boot nothing here changes, so every top table can hold
-//! a copy of the upper half.
+//! page below the boot stack is absent. After boot nothing here changes but that the code of boot goes
+//! (`boot::finish`), so every top table can hold a copy of the upper half.
 
 use core::cell::{Cell, RefCell};
 
@@ -49,6 +49,7 @@ impl Rights {
 /// Boundaries that the link script sets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Image {
+    init: Range,
     text: Range,
     read_only: Range,
     data: Range,
@@ -60,6 +61,7 @@ impl Image {
     /// Reads them.
     pub(crate) fn new() -> Self {
         unsafe extern "C" {
+            static init_start: u8;
             static text_start: u8;
             static text_end: u8;
             static rodata_end: u8;
@@ -69,10 +71,12 @@ impl Image {
             static boot_stack_guard: u8;
         }
         let at = |symbol: *const u8| symbol.addr() as u64;
+        let init_limit = at(&raw const text_start);
         let text_limit = at(&raw const text_end);
         let rodata_limit = at(&raw const rodata_end);
         Self {
-            text: Range { start: at(&raw const text_start), end: text_limit },
+            init: Range { start: at(&raw const init_start), end: init_limit },
+            text: Range { start: init_limit, end: text_limit },
             read_only: Range { start: text_limit, end: rodata_limit },
             data: Range { start: rodata_limit, end: at(&raw const kernel_end) },
             tables: Range { start: at(&raw const tables_start), end: at(&raw const tables_end) },
@@ -87,7 +91,12 @@ impl Image {
 
     /// Kernel text, for back-traces.
     pub(crate) fn text(&self) -> Range {
-        self.text
+        Range { start: self.init.start, end: self.text.end }
+    }
+
+    /// The code that only boot runs.
+    pub(crate) fn init(&self) -> Range {
+        self.init
     }
 }
 
@@ -160,6 +169,10 @@ impl KernelMap {
     }
 
     fn map_image(&self, image: &Image) {
+        // Boot's code page by page, as it is unmapped.
+        for page in image.init.pages() {
+            self.map(Range::page(page), physical(page), Rights::Text);
+        }
         self.map(image.text, physical(image.text.start), Rights::Text);
         self.map(image.read_only, physical(image.read_only.start), Rights::ReadOnly);
         // Bound: pages of the image.
@@ -176,10 +189,11 @@ impl KernelMap {
     }
 
     fn map_ram(&self, ram: &MemoryMap, image: &Image) {
-        let fixed = Range { start: 1 << 20, end: physical(image.read_only.end) };
+        let fixed =
+            Range { start: physical(image.text.start), end: physical(image.read_only.end) };
         self.map_direct(fixed, Rights::ReadOnly);
-        // The first MiB holds firmware tables and the loader's data.
-        self.map_direct(Range { start: 0, end: 1 << 20 }, Rights::Data);
+        // The first MiB holds firmware tables and the loader's data; boot's code follows.
+        self.map_direct(Range { start: 0, end: fixed.start }, Rights::Data);
         let mut rest = ram.clone();
         rest.remove(Range { start: 0, end: fixed.end });
         for range in rest.iter() {

@@ -210,6 +210,16 @@ impl Spaces {
         unsafe { Cr3::write(frame, Cr3Flags::empty()) };
     }
 
+    /// Takes a page that no CPU uses out of the kernel's half, where it is not part of a larger one.
+    pub(crate) fn unmap_kernel(&mut self, address: u64) {
+        let mut table = self.kernel;
+        for level in MIDDLE {
+            table = frame_of(Place::at(table, level, address).get());
+        }
+        Place::at(table, LEAF, address).set(0);
+        tlb::flush(VirtAddr::new_truncate(address));
+    }
+
     fn flush(&self, root: FrameNumber, address: u64) {
         if self.loaded == root {
             tlb::flush(VirtAddr::new_truncate(address));
