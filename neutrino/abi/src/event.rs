@@ -1,7 +1,9 @@
 //! Events: how somebody wants to be told (QNX: `struct sigevent`).
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// An event. Which members count depends on [`Event::notify`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Event {
     /// One of the kinds in [`kind`].

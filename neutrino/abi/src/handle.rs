@@ -5,6 +5,8 @@
 //! connections, channels, memory objects, timers, interrupts, processes and address spaces.
 //! Channel ids are written without the bit (`chid` 1 is handle 0x40000001), as on QNX.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// First number of the high part of the table (QNX: `_NTO_SIDE_CHANNEL`).
 pub const SIDE_CHANNEL: u32 = 0x4000_0000;
 /// The connection to the process manager that every process has (QNX: `SYSMGR_COID`).
@@ -44,7 +46,7 @@ pub mod ready {
 }
 
 /// One descriptor of a `ConnectPoll` call; the layout is C's `struct pollfd`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PollEntry {
     /// The connection, or a negative number for an entry to skip.

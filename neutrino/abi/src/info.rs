@@ -1,5 +1,7 @@
 //! What the kernel tells about itself: for `pidin`, `ps`, `/proc` and tests.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// Thread states (QNX 7.1 numbers).
 pub mod state {
     /// Gone.
@@ -64,7 +66,7 @@ pub mod state {
 }
 
 /// One thread, as `ThreadInfo` tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ThreadInfo {
     /// System-wide number.
@@ -99,7 +101,7 @@ pub struct ThreadInfo {
 crate::assert_size!(ThreadInfo, 88);
 
 /// One process, as `ProcessInfo` tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ProcessInfo {
     /// Its number, process group and session.
@@ -138,7 +140,7 @@ pub struct ProcessInfo {
 crate::assert_size!(ProcessInfo, 136);
 
 /// The system, as `SystemInfo` tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SystemInfo {
     /// Frames of RAM in all, free, and promised to mappings.
@@ -185,7 +187,7 @@ pub struct SystemInfo {
 crate::assert_size!(SystemInfo, 120);
 
 /// The boot framebuffer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Framebuffer {
     /// Width in pixels; 0 if there is no framebuffer.
@@ -208,7 +210,7 @@ pub struct Framebuffer {
 crate::assert_size!(Framebuffer, 24);
 
 /// One handle of a process, as `ConnectServerInfo` tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct HandleInfo {
     /// What it names ([`handle_kind`]).

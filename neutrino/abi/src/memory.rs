@@ -1,5 +1,7 @@
 //! Memory: protection and mapping flags, memory objects, and what a mapping looks like.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// Pages are 4 KiB.
 pub const PAGE_SIZE: u64 = 4096;
 /// User addresses end here; the last page of the lower half is never mapped.
@@ -40,7 +42,7 @@ pub mod map {
 }
 
 /// Arguments of `MemMap`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MapArgs {
     /// Wanted address, or 0 for "anywhere".
@@ -61,7 +63,7 @@ pub struct MapArgs {
 crate::assert_size!(MapArgs, 40);
 
 /// Arguments of `MemRemap` (Linux: `mremap`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct RemapArgs {
     /// Old address.
@@ -100,7 +102,7 @@ pub mod object {
 }
 
 /// What `MemObjectInfo` tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ObjectInfo {
     /// Size in bytes.
@@ -117,7 +119,7 @@ pub struct ObjectInfo {
 crate::assert_size!(ObjectInfo, 32);
 
 /// One mapping, as `SpaceMapping` tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MappingInfo {
     /// First address.

@@ -1,11 +1,13 @@
 //! Messages: parts, what a receiver learns of one, and what travels beside the bytes.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// One part of a message (C: `struct iovec`; QNX: `iov_t`).
 ///
 /// Calls that take `parts` read a positive number as the length of an array of these at the
 /// given address, and a negative number as minus the length in bytes of a single flat buffer
 /// there. Zero is an empty message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Iov {
     /// Address of the first byte.
@@ -21,7 +23,7 @@ pub const PARTS_MAX: usize = 1024;
 pub const OFFER_MAX: usize = 4;
 
 /// What `MsgSend` passes beside the bytes; at its sixth argument, or 0 for "nothing".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SendExtra {
     /// Handles of the sender that the receiver may take copies of ([`OFFER_MAX`] at most).
@@ -38,7 +40,7 @@ pub struct SendExtra {
 crate::assert_size!(SendExtra, 32);
 
 /// What `MsgReplyReceive` does after the reply; at its fifth argument.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ReceiveArgs {
     /// Channel to receive on.
@@ -55,7 +57,7 @@ pub struct ReceiveArgs {
 crate::assert_size!(ReceiveArgs, 32);
 
 /// What a receiver learns of a message (QNX: `struct _msg_info`, extended).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MsgInfo {
     /// The client's process.

@@ -1,7 +1,9 @@
 //! Processes and threads: what their calls take.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// The user and group ids of a process (POSIX.1-2017, 3.322 ff.).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Credentials {
     /// Real, effective and saved user.
@@ -48,7 +50,7 @@ pub mod able {
 }
 
 /// Argument of `ProcessCreate`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ProcessArgs {
     /// Number of the new process, chosen by the process manager.
@@ -70,7 +72,7 @@ pub struct ProcessArgs {
 crate::assert_size!(ProcessArgs, 32);
 
 /// Argument of `ThreadCreate`: the registers a thread starts with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ThreadArgs {
     /// First instruction.
@@ -106,7 +108,7 @@ pub mod thread_flag {
 }
 
 /// Argument of `ProcessExec`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ExecArgs {
     /// Handle of the new address space.

@@ -1,8 +1,10 @@
 //! Pulses: small messages that never block their sender.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// A received pulse (QNX: `struct _pulse`); what `MsgReceive` leaves in the buffer when it
 /// returns 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Pulse {
     /// Always 0: tells a pulse from a message.

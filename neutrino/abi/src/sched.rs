@@ -1,5 +1,7 @@
 //! Scheduling: priorities and policies.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// Priorities run from 0 (idle) to 255.
 pub const PRIORITY_MAX: u8 = 255;
 /// The priority of ordinary programs.
@@ -16,7 +18,7 @@ pub mod policy {
 }
 
 /// Parameters of a thread, for `SchedGet` and `SchedSet`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedParam {
     /// Policy ([`policy`]).

@@ -1,5 +1,7 @@
 //! Signals: numbers are Linux x86-64's; sets are 64 bits, bit n-1 for signal n.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// A set of signals.
 pub type SignalSet = u64;
 
@@ -81,7 +83,7 @@ pub mod how {
 }
 
 /// A pending signal, as a thread takes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SignalInfo {
     /// The signal (`si_signo`).
@@ -103,7 +105,7 @@ crate::assert_size!(SignalInfo, 32);
 
 /// The registers of an interrupted thread, as the kernel saves them when it diverts the thread to
 /// its signal entry, and as `SignalReturn` loads them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Registers {
     /// r8 to r15.
@@ -151,7 +153,7 @@ crate::assert_size!(Registers, 144);
 /// If a signal is deliverable when the thread is about to return to user space at an address
 /// outside the guarded text, the kernel saves the registers here and sends the thread to the
 /// signal entry. Inside the guarded text it only sets `pending`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SignalArea {
     /// Not 0: a signal became deliverable; the owner clears it before it takes signals.
@@ -165,7 +167,7 @@ crate::assert_size!(SignalArea, 152);
 
 /// Where a process that handles signals or foreign system calls wants to be entered; argument of
 /// `PersonalityAttach`. All addresses are in the caller's address space; 0 switches a part off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Personality {
     /// Entry for system calls with numbers below 0x1000 (rax = number << 47 | return address).

@@ -1,5 +1,7 @@
 //! Clocks and timers. Times are nanoseconds in 64 bits.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// Clock ids; the values are Linux's.
 pub mod clock {
     /// Wall-clock time since 1970.
@@ -18,7 +20,7 @@ pub const TIMER_ABSTIME: u32 = 1;
 pub const FOREVER: u64 = u64::MAX;
 
 /// A timer's setting (QNX: `struct _itimer`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Itimer {
     /// Time of the next expiry; 0 disarms.
@@ -29,7 +31,7 @@ pub struct Itimer {
 crate::assert_size!(Itimer, 16);
 
 /// What `TimerInfo` tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct TimerInfo {
     /// Time left, and the interval.

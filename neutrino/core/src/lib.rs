@@ -46,7 +46,6 @@ pub mod thread;
 mod thread_calls;
 pub mod time;
 mod unblock;
-mod wire;
 
 pub use boot::BootProcess;
 pub use input::Input;

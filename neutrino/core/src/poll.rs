@@ -3,6 +3,7 @@
 use neutrino_abi::Errno;
 use neutrino_abi::handle::{PollEntry, ready};
 use neutrino_abi::time::FOREVER;
+use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -11,7 +12,6 @@ use crate::list::{Link, List};
 use crate::machine::{Machine, Place};
 use crate::slab::{Id, Slot};
 use crate::thread::{State, ThreadId, linked};
-use crate::wire::Wire;
 
 /// Most entries of one poll: the descriptors that a process can have.
 const ENTRIES_MAX: u32 = neutrino_abi::handle::FD_LIMIT;

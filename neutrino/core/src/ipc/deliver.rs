@@ -1,6 +1,7 @@
 //! Handing a message or a pulse to a thread.
 
 use neutrino_abi::message::{MI_UNBLOCK_REQ, MsgInfo, chf};
+use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
 use crate::ipc::channel::ChannelId;
@@ -8,7 +9,6 @@ use crate::ipc::pulse::NewPulse;
 use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
 use crate::thread::{Asked, Sending, State, ThreadId};
-use crate::wire::Wire;
 
 /// Where a receiver wants its message.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +53,7 @@ impl Kernel {
         if buffer.length < neutrino_abi::pulse::Pulse::SIZE as u64 {
             return false;
         }
-        let mut bytes = [0_u8; neutrino_abi::pulse::Pulse::SIZE];
-        wire.store(&mut &mut bytes[..]);
+        let bytes = wire.bytes();
         let span = Span { space, buffer: *buffer, offset: 0 };
         let total = bytes.len() as u64;
         let written = self.for_parts(m, &span, total, |kernel, m, place, done, step| {

@@ -2,10 +2,10 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::message::{Iov, PARTS_MAX};
+use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
 use crate::machine::{CopyFault, Machine, Place, SpaceSlot};
-use crate::wire::Wire;
 
 /// A buffer in user memory, as calls name it: `parts` parts at `address`, or `-parts` flat bytes.
 /// The length was summed up when the call was decoded.
@@ -216,10 +216,9 @@ impl Kernel {
     /// # Errors
     /// EFAULT.
     pub(crate) fn load<T: Wire>(&mut self, m: &mut impl Machine, at: Place) -> Result<T, Errno> {
-        let mut bytes = [0; crate::wire::WIRE_MAX];
-        let bytes = bytes.get_mut(..T::SIZE).ok_or(Errno::EFAULT)?;
-        self.memory.read(m, at, bytes)?;
-        Ok(T::load(&mut &*bytes))
+        let mut value = T::zeroed();
+        self.memory.read(m, at, value.bytes_mut())?;
+        Ok(value)
     }
 
     /// Writes a structure.
@@ -232,10 +231,7 @@ impl Kernel {
         at: Place,
         value: &T,
     ) -> Result<(), Errno> {
-        let mut bytes = [0; crate::wire::WIRE_MAX];
-        let bytes = bytes.get_mut(..T::SIZE).ok_or(Errno::EFAULT)?;
-        value.store(&mut &mut *bytes);
-        self.memory.write(m, at, bytes)
+        self.memory.write(m, at, value.bytes())
     }
 
     /// Writes a structure where the address is not 0.

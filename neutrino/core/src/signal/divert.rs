@@ -2,13 +2,13 @@
 
 use neutrino_abi::process::able;
 use neutrino_abi::signal::{Registers, SignalArea, SignalInfo};
+use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
 use crate::machine::{Machine, Place};
 use crate::process::Life;
 use crate::signal::{Effect, Holder, bit};
 use crate::thread::{ThreadId, slot};
-use crate::wire::Wire;
 
 impl Kernel {
     /// Acts on the signals of a thread that is about to run. Afterwards it may be stopped or ended,
