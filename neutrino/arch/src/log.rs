@@ -47,6 +47,7 @@ pub(crate) enum Log {
 
 impl Log {
     /// Writes words.
+    #[inline(never)]
     pub(crate) fn text(self, text: &str) -> Self {
         write(text.as_bytes());
         match self {
@@ -73,6 +74,7 @@ impl Log {
         self.number(value, 16, 16)
     }
 
+    #[inline(never)]
     fn number(self, value: u64, base: u64, digits_min: usize) -> Self {
         const DIGITS_MAX: usize = 20;
         let mut text = [b'0'; DIGITS_MAX];

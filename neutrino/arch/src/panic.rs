@@ -9,6 +9,7 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use neutrino_abi::image::Image;
+use neutrino_abi::wire::Wire;
 use neutrino_core::machine::PhysicalRange;
 use x86_64::instructions::{hlt, interrupts};
 use x86_64::registers::control::{Cr2, Cr3};
@@ -20,6 +21,8 @@ use crate::log::Log;
 use crate::power;
 
 const SYMBOLS: &[u8] = b"boot/neutrino.map";
+/// The order of `Registers`.
+const REGISTERS: &[u8] = b"r8 r9 r10r11r12r13r14r15rdirsirbprbxrdxraxrcxrspripfl ";
 const FRAMES: usize = 32;
 /// Exit status of QEMU: 2 x 50 + 1.
 const FAILURE: u32 = 50;
@@ -90,18 +93,10 @@ extern "C" fn fatal_trap(frame: &Frame) -> ! {
     log.text("\nneutrino: exception ").decimal(frame.vector()).text(whose);
     log.text(", error ").hex(frame.error()).text("\n");
     let cr3 = Cr3::read().0.start_address().as_u64();
-    let rows = [
-        [("rip", r.rip), ("rsp", r.rsp), ("cr2", Cr2::read_raw()), ("cr3", cr3)],
-        [("rax", r.rax), ("rbx", r.rbx), ("rcx", r.rcx), ("rdx", r.rdx)],
-        [("rsi", r.rsi), ("rdi", r.rdi), ("rbp", r.rbp), ("r8 ", r.r8)],
-        [("r9 ", r.r9), ("r10", r.r10), ("r11", r.r11), ("r12", r.r12)],
-        [("r13", r.r13), ("r14", r.r14), ("r15", r.r15), ("rfl", r.rflags)],
-    ];
-    for row in rows {
-        for (name, value) in row {
-            log.text(name).text(" ").hex(value).text(" ");
-        }
-        log.text("\n");
+    log.text("cr2 ").hex(Cr2::read_raw()).text(" cr3 ").hex(cr3).text("\n");
+    for (name, value) in REGISTERS.chunks_exact(3).zip(r.bytes().chunks_exact(8)) {
+        let value = value.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        log.text(core::str::from_utf8(name).unwrap_or_default()).text(" ").hex(value).text("\n");
     }
     if !frame.is_user() {
         print_address(r.rip);

@@ -90,6 +90,7 @@ impl<T: Linked<K>, K> List<T, K> {
     }
 
     /// Inserts an object behind `after`, or in front.
+    #[inline(never)]
     fn insert_after<const N: usize>(
         &mut self,
         slab: &mut Slab<T, N>,
@@ -126,6 +127,7 @@ impl<T: Linked<K>, K> List<T, K> {
     }
 
     /// Takes an object out.
+    #[inline(never)]
     pub(crate) fn remove<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
         let Link { next, previous } = core::mem::replace(slab[id].link_mut(), Link::NONE);
         match previous {

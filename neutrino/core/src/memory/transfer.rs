@@ -39,6 +39,7 @@ impl Memory {
     ///
     /// # Errors
     /// `EFAULT`: not all of them can be read.
+    #[inline(never)]
     pub fn read(
         &mut self,
         m: &mut impl Machine,
@@ -53,6 +54,7 @@ impl Memory {
     ///
     /// # Errors
     /// `EFAULT`: not all of them can be written; some may have been.
+    #[inline(never)]
     pub fn write(&mut self, m: &mut impl Machine, place: Place, bytes: &[u8]) -> Result<(), Errno> {
         self.retry(m, place, bytes.len(), |m| m.write(place, bytes))
     }
