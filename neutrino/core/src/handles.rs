@@ -303,6 +303,7 @@ impl Kernel {
     ///
     /// # Errors
     /// As that.
+    #[inline(never)]
     pub(crate) fn handle_room(&self, process: ProcessId, minimum: u32) -> Result<(), Errno> {
         let from = Place::from_number(minimum).ok_or(Errno::EINVAL)?;
         let limit = self.processes[process].fd_limit.min(FD_LIMIT);
@@ -380,6 +381,7 @@ impl Kernel {
     ///
     /// # Errors
     /// EBADF: no such handle.
+    #[inline(never)]
     pub(crate) fn process_argument(
         &self,
         caller: ProcessId,

@@ -218,6 +218,7 @@ impl Kernel {
     ///
     /// # Errors
     /// EPERM if not.
+    #[inline(never)]
     pub(crate) fn needs(&self, caller: ThreadId, ability: u64) -> Result<(), Errno> {
         if self.processes[self.process_of(caller)].abilities & ability == 0 {
             return Err(Errno::EPERM);

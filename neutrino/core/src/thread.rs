@@ -354,6 +354,7 @@ impl Kernel {
     }
 
     /// The address space that a thread runs in.
+    #[inline(never)]
     pub(crate) fn space(&self, thread: ThreadId) -> SpaceSlot {
         self.processes[self.threads[thread].process].space.unwrap_or(SpaceSlot(0))
     }

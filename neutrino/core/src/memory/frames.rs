@@ -83,6 +83,7 @@ impl Frames {
     }
 
     /// Promises `pages` pages.
+    #[inline(never)]
     pub(super) fn charge(&mut self, pages: u64) -> Result<(), OutOfMemory> {
         let committed = self.committed.saturating_add(pages);
         if pages != 0 && committed > self.limit() {
@@ -135,6 +136,7 @@ impl Frames {
     }
 
     /// One holder fewer; the last one frees the frame.
+    #[inline(never)]
     pub(super) fn release(&mut self, m: &mut impl Machine, frame: FrameNumber) {
         let next = if self.head == 0 { END } else { self.head };
         let record = m.frame(frame);

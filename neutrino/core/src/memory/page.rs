@@ -40,6 +40,7 @@ impl PageRange {
     pub(super) const EMPTY: Self = Self { start: 0, end: 0 };
 
     /// The pages of `length` bytes at `start`.
+    #[inline(never)]
     pub(super) fn of_user(start: u64, length: u64) -> Result<Self, BadRange> {
         if start != page_of(start) || length == 0 {
             return Err(BadRange::Shape);
