@@ -15,7 +15,7 @@ use elf::symbol::Symbol;
 /// Largest table that is read.
 const TABLE_MAX: u64 = 4 << 20;
 /// Longest name that is told.
-const NAME_MAX: usize = 64;
+const NAME_MAX: usize = 128;
 
 /// The function that holds an address, and the distance from its start.
 #[must_use]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::manifest::Manifest;
 use crate::progress::step;
 use crate::shell;
+use crate::symbols;
 use crate::toolchain::{Part, TARGET, Toolchain};
 use crate::workspace::Workspace;
 
@@ -38,6 +39,9 @@ impl Compiled {
         let mut strip = Command::new("strip");
         strip.arg("--strip-debug").arg("-o").arg(&unfinished).arg(self.with_debug(name));
         shell::quiet(&mut strip)?;
+        let named = symbols::demangled(fs::read(&unfinished)?)
+            .with_context(|| format!("the symbols of {name}"))?;
+        fs::write(&unfinished, named)?;
         // In one step: another xtask may be about to boot the old one.
         fs::rename(&unfinished, &to)?;
         Ok(to)

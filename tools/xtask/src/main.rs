@@ -29,6 +29,7 @@ mod run;
 mod setup;
 mod shell;
 mod sizes;
+mod symbols;
 mod sysroot;
 mod system;
 mod test;

@@ -14,6 +14,7 @@ use crate::manifest::{self, Applets, Manifest};
 use crate::packages;
 use crate::recipe::{self, Prepared};
 use crate::shell;
+use crate::symbols;
 use crate::toolchain::Toolchain;
 use crate::tree::{Content, Tree};
 use crate::workspace::Workspace;
@@ -56,8 +57,10 @@ impl System {
         });
         let recipes = recipes.map_err(|_| anyhow!("the recipes' thread died"))??;
         let compiled = compiled?;
-        let tree = fill(workspace, &manifest, &compiled, &recipes)?;
+        let mut tree = fill(workspace, &manifest, &compiled, &recipes)?;
         let kernel = compiled.for_image(&manifest.kernel.package)?;
+        let map = symbols::map(&fs::read(&kernel).context("reading the kernel")?)?;
+        tree.add(symbols::PATH, 0o644, Content::Bytes(map))?;
         drop(lock);
         let build_time = workspace.build_time();
         Ok(Self { kernel, tree, procnto: manifest.procnto, build_time })
