@@ -35,8 +35,11 @@ pub(crate) fn command(workspace: &Workspace) -> Result<ExitCode> {
     let manifest = system::manifest(workspace)?;
     let toolchain = Toolchain::find(workspace)?;
     let compiled = compile(workspace, &toolchain, &manifest)?;
-    let text = text_bytes(&compiled.with_debug(&manifest.kernel.package))?;
+    let kernel = compiled.with_debug(&manifest.kernel.package);
+    let text = section_bytes(&kernel, ".text")?;
+    let boot = section_bytes(&kernel, ".init.text")?;
     println!("{:<16} {text:>8}  of {TEXT_BUDGET}", ".text bytes");
+    println!("{:<16} {boot:>8}  given back after boot", ".init.text bytes");
     let fits = total <= LINES_BUDGET && text <= TEXT_BUDGET;
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -65,14 +68,14 @@ fn code_lines(source: &str) -> usize {
         .count()
 }
 
-fn text_bytes(kernel: &Path) -> Result<u64> {
+fn section_bytes(kernel: &Path, name: &str) -> Result<u64> {
     let bytes = fs::read(kernel).with_context(|| format!("reading {}", kernel.display()))?;
     let file = elf::ElfBytes::<elf::endian::AnyEndian>::minimal_parse(&bytes)?;
     let (sections, names) = file.section_headers_with_strtab()?;
     let sections = sections.context("the kernel has no sections")?;
     let names = names.context("the kernel's sections have no names")?;
-    let is_text = |name: u32| names.get(name as usize).is_ok_and(|name| name.starts_with(".text"));
-    Ok(sections.iter().filter(|s| is_text(s.sh_name)).map(|s| s.sh_size).sum())
+    let is_meant = |at: u32| names.get(at as usize).is_ok_and(|found| found == name);
+    Ok(sections.iter().filter(|s| is_meant(s.sh_name)).map(|s| s.sh_size).sum())
 }
 
 #[cfg(test)]
