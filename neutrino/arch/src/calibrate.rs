@@ -79,8 +79,7 @@ pub(crate) fn measure(hpet: Option<u64>, timer_port: Option<u16>, local: &mut Lo
     let reference = hpet.and_then(Reference::hpet);
     let reference =
         reference.or_else(|| timer_port.map(|port| Reference::PmTimer(Port::new(port))));
-    let mut reference =
-        needed(reference, "this machine has neither an HPET nor an ACPI timer");
+    let mut reference = needed(reference, "this machine has neither an HPET nor an ACPI timer");
     let rates = measure_for(SHORT_NS, &mut reference, local);
     if rates.tsc.abs_diff(SECOND) < GOOD_ENOUGH {
         return Rates { tsc: SECOND, timer: snapped(rates.timer) };

@@ -29,8 +29,11 @@ impl Gate {
     fn new(vector: u8) -> Self {
         let handler = stub(vector);
         // User code may run `int3`.
-        let rights =
-            if vector == BREAKPOINT { PRESENT_INTERRUPT_GATE | USER } else { PRESENT_INTERRUPT_GATE };
+        let rights = if vector == BREAKPOINT {
+            PRESENT_INTERRUPT_GATE | USER
+        } else {
+            PRESENT_INTERRUPT_GATE
+        };
         Self {
             low: handler & 0xffff
                 | KERNEL_CODE << 16

@@ -189,8 +189,7 @@ impl KernelMap {
     }
 
     fn map_ram(&self, ram: &MemoryMap, image: &Image) {
-        let fixed =
-            Range { start: physical(image.text.start), end: physical(image.read_only.end) };
+        let fixed = Range { start: physical(image.text.start), end: physical(image.read_only.end) };
         self.map_direct(fixed, Rights::ReadOnly);
         // The first MiB holds firmware tables and the loader's data; boot's code follows.
         self.map_direct(Range { start: 0, end: fixed.start }, Rights::Data);

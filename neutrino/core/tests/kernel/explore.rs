@@ -13,13 +13,13 @@ use neutrino_abi::time::FOREVER;
 use neutrino_core::Input;
 use neutrino_core::machine::ThreadSlot;
 
-use crate::world::{MEMORY, World};
+use crate::world::{DATA, World};
 
-const MESSAGE: u64 = MEMORY;
-const BUFFER: u64 = MEMORY + 0x200;
-const WORD: u64 = MEMORY + 0x400;
-const PARAMETERS: u64 = MEMORY + 0x500;
-const RAISED: u64 = MEMORY + 0x540;
+const MESSAGE: u64 = DATA;
+const BUFFER: u64 = DATA + 0x200;
+const WORD: u64 = DATA + 0x400;
+const PARAMETERS: u64 = DATA + 0x500;
+const RAISED: u64 = DATA + 0x540;
 /// Moves in a sequence.
 const DEPTH: usize = 5;
 /// States that are looked at from.
@@ -98,16 +98,17 @@ impl Scene {
             *coid = world.number(&attach);
         }
         world.poke(WORD, &0_u32.to_le_bytes());
-        world.good(&Call::SystemCtl { command: 0, value: 1 });
+        world.ok(&Call::SystemCtl { command: 0, value: 1 });
         world.poke(RAISED, &policy(40));
         set_priority(&mut world, 60);
-        let process = world.fork(2, 15);
+        let process = world.fork(15).0;
         let important = world.spawn(25);
         // The least important thread owns a mutex.
         let owner = world.spawn(10);
         world.poke(WORD, &owner.to_le_bytes());
         set_priority(&mut world, 20);
         world.is_checked = false;
+        world.pace = 100;
         Self { world, process, important, coids, rcvid: 0x1_0001, armed: Vec::new() }
     }
 
@@ -126,7 +127,7 @@ impl Scene {
 
     /// What stands for the state.
     fn outline(&self) -> (u64, Option<u16>, u64) {
-        (self.world.kernel.outline(), self.world.current.map(|thread| thread.0), self.rcvid)
+        (self.world.kernel.outline(), self.world.running.map(|thread| thread.0), self.rcvid)
     }
 
     fn call_of(&self, step: Move) -> Option<Call> {
@@ -136,7 +137,7 @@ impl Scene {
             Move::Receive(chid) => Call::MsgReceive { chid, message: BUFFER, parts: -64, info: 0 },
             Move::ReceivePulse => Call::MsgReceivePulse { chid: 1, message: BUFFER, parts: -24 },
             Move::Send(of) => {
-                let (coid, reply) = (coid(of), MEMORY + 0x100);
+                let (coid, reply) = (coid(of), DATA + 0x100);
                 Call::MsgSend { coid, message, parts: -8, reply, reply_parts: -8, extra: 0 }
             }
             Move::BadSend => {
@@ -169,14 +170,14 @@ impl Scene {
     }
 
     fn make(&mut self, step: Move) {
-        let (Some(call), Some(caller)) = (self.call_of(step), self.world.current) else {
+        let (Some(call), Some(caller)) = (self.call_of(step), self.world.running) else {
             self.world.machine.now += 5_000;
             self.world.enter(Input::Timer);
             return;
         };
         // What an entry does before the call is not the call's.
         self.world.enter(Input::Reschedule);
-        if self.world.current != Some(caller) {
+        if self.world.running != Some(caller) {
             return;
         }
         let was_armed = self.armed.contains(&caller);
@@ -188,16 +189,15 @@ impl Scene {
         let pardoned = was_armed || step == Move::Reply;
         self.world.pace = 0;
         let before = self.world.is_checked.then(|| self.world.kernel.digest());
-        self.world.machine.registers.entry(caller).or_default().rax = 0;
         let result = self.world.call(&call);
-        let failed = matches!(result, Some(Err(_)));
+        let failed = result.is_some_and(|result| result < 0);
         if let Some(before) = before.filter(|_| failed && !pardoned) {
             let after = self.world.kernel.digest();
             assert_eq!(before, after, "{step:?} failed with {result:?} and changed something");
         }
         self.world.pace = 100;
-        let received = self.world.current.map(|thread| self.world.result(thread));
-        if let Some(Ok(rcvid)) = received
+        let received = self.world.running.and_then(|thread| self.world.result_of(thread));
+        if let Some(rcvid) = received
             && rcvid > 0xffff
         {
             self.rcvid = rcvid.cast_unsigned();

@@ -1,6 +1,6 @@
 //! The byte-vector machine with registers, a clock and devices that record what is asked of them.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use neutrino_abi::info::Framebuffer;
 use neutrino_abi::signal::Registers;
@@ -16,44 +16,55 @@ use crate::frames::TestMachine;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     memory: TestMachine,
-    pub(crate) registers: BTreeMap<ThreadSlot, Registers>,
+    /// Results of calls, by thread.
+    pub(crate) results: HashMap<u16, i64>,
+    pub(crate) registers: HashMap<u16, Registers>,
+    fs: HashMap<u16, u64>,
     pub(crate) now: u64,
-    pub(crate) timer: u64,
-    pub(crate) open_lines: Vec<u32>,
-    pub(crate) powered_off: Option<u64>,
+    pub(crate) armed: u64,
+    pub(crate) masked: Vec<u32>,
+    offset: i64,
+    pub(crate) off: Option<u64>,
 }
 
 impl Recorder {
     pub(crate) fn new(frames: u32) -> Self {
         Self {
             memory: TestMachine::new(frames),
-            registers: BTreeMap::new(),
+            results: HashMap::new(),
+            registers: HashMap::new(),
+            fs: HashMap::new(),
             now: 1000,
-            timer: u64::MAX,
-            open_lines: Vec::new(),
-            powered_off: None,
+            armed: u64::MAX,
+            masked: Vec::new(),
+            offset: 0,
+            off: None,
         }
     }
 }
 
 impl ThreadContexts for Recorder {
     fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters) {
-        let StartRegisters { entry, stack, argument, .. } = *start;
+        let StartRegisters { entry, stack, argument, fs_base, .. } = *start;
         let registers = Registers { rip: entry, rsp: stack, rdi: argument, ..Registers::default() };
-        self.registers.insert(thread, registers);
+        self.registers.insert(thread.0, registers);
+        self.fs.insert(thread.0, fs_base);
     }
     fn set_result(&mut self, thread: ThreadSlot, value: i64) {
-        self.registers.entry(thread).or_default().rax = value.cast_unsigned();
+        self.results.insert(thread.0, value);
+        self.registers.entry(thread.0).or_default().rax = value.cast_unsigned();
     }
     fn registers(&self, thread: ThreadSlot) -> Registers {
-        self.registers.get(&thread).copied().unwrap_or_default()
+        self.registers.get(&thread.0).copied().unwrap_or_default()
     }
     fn set_registers(&mut self, thread: ThreadSlot, registers: &Registers) {
-        self.registers.insert(thread, *registers);
+        self.registers.insert(thread.0, *registers);
     }
-    fn set_fs_base(&mut self, _: ThreadSlot, _: u64) {}
-    fn fs_base(&self, _: ThreadSlot) -> u64 {
-        0
+    fn set_fs_base(&mut self, thread: ThreadSlot, base: u64) {
+        self.fs.insert(thread.0, base);
+    }
+    fn fs_base(&self, thread: ThreadSlot) -> u64 {
+        self.fs.get(&thread.0).copied().unwrap_or(0)
     }
     fn set_gs_base(&mut self, _: ThreadSlot, _: u64) {}
     fn copy_fpu(&mut self, _: ThreadSlot, _: ThreadSlot) {}
@@ -145,15 +156,14 @@ impl Devices for Recorder {
         self.now
     }
     fn arm_timer(&mut self, deadline: u64) {
-        self.timer = deadline;
+        self.armed = deadline;
     }
     fn reschedule(&mut self, _: usize) {}
     fn mask_line(&mut self, line: u32) {
-        self.open_lines.retain(|&open| open != line);
+        self.masked.push(line);
     }
     fn unmask_line(&mut self, line: u32) {
-        self.mask_line(line);
-        self.open_lines.push(line);
+        self.masked.retain(|&other| other != line);
     }
     fn has_line(&self, line: u32) -> bool {
         line < 24
@@ -163,7 +173,7 @@ impl Devices for Recorder {
     }
     fn port_write(&mut self, _: u16, _: u32, _: u32) {}
     fn power_off(&mut self, status: u64) {
-        self.powered_off = Some(status);
+        self.off = Some(status);
     }
     fn reset(&mut self) {}
     fn log(&mut self, _: &[u8]) {}
@@ -180,10 +190,12 @@ impl Devices for Recorder {
         self.memory.time_page()
     }
     fn time(&self) -> TimePage {
-        TimePage::default()
+        TimePage { realtime_offset: self.offset, ..TimePage::default() }
     }
-    fn set_realtime_offset(&mut self, _: i64) {}
+    fn set_realtime_offset(&mut self, offset: i64) {
+        self.offset = offset;
+    }
     fn tsc(&self) -> (u64, u64) {
-        (1_000_000_000, 0)
+        (1_000_000_000, self.now)
     }
 }

@@ -2,19 +2,22 @@
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::panic,
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    clippy::missing_panics_doc,
-    reason = "tests"
+    reason = "test code may fail loudly"
 )]
 
 mod explore;
 #[path = "../memory/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of memory")]
 mod frames;
+mod locks;
 mod machine;
 mod messages;
 mod processes;
+mod signals;
 mod waiting;
+mod walks;
 mod world;

@@ -1,113 +1,131 @@
-//! Sleeping, futexes, mutexes, timers, polling.
+//! Sleeping, time-outs, timers, interrupts, polling, slices.
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
-use neutrino_abi::handle::{SIDE_CHANNEL, ready};
+use neutrino_abi::handle::ready;
 use neutrino_abi::time::{FOREVER, clock, timeout};
 use neutrino_core::Input;
 
-use crate::world::{MEMORY, World};
-
-const WORD: u64 = MEMORY + 0x400;
+use crate::world::{BUFFER, INFO, WORD, read_pulse, receive, world};
 
 #[test]
 fn a_sleeper_wakes_when_its_time_has_come_and_not_before() {
-    let mut world = World::new();
-    let sleeper = world.running();
-    let start = world.machine.now;
-    let sleep =
-        Call::ClockNanosleep { clock: clock::MONOTONIC, flags: 0, time: 5000, remaining: 0 };
-    assert_eq!(world.call(&sleep), None);
-    assert!(world.machine.timer >= start + 5000);
-    world.enter(Input::Timer);
-    assert_eq!(world.current, None, "too early");
-    world.machine.now = world.machine.timer;
-    world.enter(Input::Timer);
-    assert_eq!(world.current, Some(sleeper));
-    assert_eq!(world.result(sleeper), Ok(0));
+    world(|w| {
+        let (sleeper, start) = (w.me(), w.machine.now);
+        let clock = clock::MONOTONIC;
+        w.blocks(&Call::ClockNanosleep { clock, flags: 0, time: 5000, remaining: 0 });
+        assert!(w.machine.armed >= start + 5000);
+        w.enter(Input::Timer);
+        assert_eq!(w.running, None, "too early");
+        w.machine.now = w.machine.armed;
+        w.enter(Input::Timer);
+        assert_eq!(w.running, Some(sleeper));
+        assert_eq!(w.result_of(sleeper), Some(0));
+    });
 }
 
 #[test]
 fn a_receive_with_a_timeout_ends_with_etimedout() {
-    let mut world = World::new();
-    let chid = world.number(&Call::ChannelCreate { flags: 0 });
-    world.good(&Call::TimerTimeout { states: timeout::RECEIVE, time: 700, flags: 0 });
-    let caller = world.running();
-    let receive = Call::MsgReceive { chid, message: MEMORY, parts: -64, info: 0 };
-    assert_eq!(world.call(&receive), None);
-    world.machine.now = world.machine.timer;
-    world.enter(Input::Timer);
-    assert_eq!(world.result(caller), Err(Errno::ETIMEDOUT));
+    world(|w| {
+        let chid = w.number(&Call::ChannelCreate { flags: 0 });
+        w.ok(&Call::TimerTimeout { states: timeout::RECEIVE, time: 700, flags: 0 });
+        let caller = w.me();
+        w.blocks(&receive(chid));
+        w.wait(700);
+        assert_eq!(w.result_of(caller), Some(Errno::ETIMEDOUT.to_result()));
+    });
 }
 
 #[test]
-fn a_futex_waits_only_while_the_word_is_as_expected() {
-    let mut world = World::new();
-    world.poke(WORD, &7_u32.to_le_bytes());
-    let wait = |expected| Call::FutexWait {
-        address: WORD,
-        expected,
-        flags: 0,
-        deadline: FOREVER,
-        bitset: u32::MAX,
-    };
-    assert_eq!(world.call(&wait(6)), Some(Err(Errno::EAGAIN)));
-    world.spawn(30);
-    let waiter = world.running();
-    assert_eq!(world.call(&wait(7)), None);
-    let wake = Call::FutexWake { address: WORD, count: 9, flags: 0, bitset: u32::MAX };
-    world.call(&wake);
-    assert_eq!(world.running(), waiter);
-    assert_eq!(world.result(waiter), Ok(0));
+fn poll_wakes_when_a_server_says_ready() {
+    world(|w| {
+        let (chid, coid) = w.channel(0);
+        let main = w.me();
+        w.ok(&Call::ConnectServerInfo { process: 0, coid, info: INFO });
+        let scoid = u32::from_le_bytes(w.peek(INFO + 16));
+        let mut entry = Vec::new();
+        entry.extend_from_slice(&coid.to_le_bytes());
+        entry.extend_from_slice(&(ready::IN as u16).to_le_bytes());
+        entry.extend_from_slice(&0_u16.to_le_bytes());
+        w.poke(WORD, &entry);
+        let poll =
+            |timeout| Call::ConnectPoll { entries: WORD, count: 1, timeout, mask: 0, flags: 0 };
+        assert_eq!(w.ok(&poll(0)), 0);
+        w.spawn(30);
+        let poller = w.me();
+        w.blocks(&poll(FOREVER));
+        assert_eq!(w.me(), main);
+        w.ok(&Call::ConnectReady { scoid, badge: 77, bits: ready::OUT });
+        assert_eq!(w.me(), main);
+        assert_eq!(
+            w.call(&Call::ConnectReady { scoid, badge: 77, bits: ready::IN | ready::OUT }),
+            Some(0)
+        );
+        assert_eq!(w.me(), poller);
+        assert_eq!(w.result_of(poller), Some(1));
+        let entry: [u8; 8] = w.peek(WORD);
+        assert_eq!(entry[6], 1);
+        w.ok(&Call::ChannelDestroy { chid });
+        assert_eq!(w.ok(&poll(FOREVER)), 1, "a dead connection is ready with HUP");
+    });
 }
 
 #[test]
-fn the_owner_of_a_mutex_runs_at_its_waiters_priority_until_it_unlocks() {
-    let mut world = World::new();
-    let owner = world.running();
-    world.poke(WORD, &1_u32.to_le_bytes());
-    world.spawn(50);
-    let waiter = world.running();
-    let lock = Call::SyncMutexLock { address: WORD, flags: 0, deadline: FOREVER };
-    assert_eq!(world.call(&lock), None);
-    assert_eq!(world.running(), owner);
-    assert_eq!(world.kernel.priority_of(owner), 50);
-    world.call(&Call::SyncMutexUnlock { address: WORD, flags: 0 });
-    assert_eq!(world.running(), waiter);
-    assert_eq!(world.kernel.priority_of(owner), 20);
-    assert_eq!(world.result(waiter), Ok(0));
+fn a_periodic_timer_sends_pulses_that_coalesce() {
+    world(|w| {
+        let (chid, coid) = w.channel(0);
+        let mut event = Vec::new();
+        for half in [4_u32, coid, 9, 15] {
+            event.extend_from_slice(&half.to_le_bytes());
+        }
+        event.extend_from_slice(&1234_u64.to_le_bytes());
+        w.poke(WORD, &event);
+        let timer = w.ok(&Call::TimerCreate { clock: 1, event: WORD }) as u32;
+        w.poke(WORD, &[1000_u64.to_le_bytes(), 500_u64.to_le_bytes()].concat());
+        w.ok(&Call::TimerSettime { timer, flags: 0, new: WORD, old: 0 });
+        w.wait(1100);
+        w.wait(500);
+        w.wait(500);
+        assert_eq!(w.ok(&receive(chid)), 0);
+        assert_eq!(read_pulse(w), (9, 1234));
+        assert_eq!(u32::from_le_bytes(w.peek(BUFFER + 20)), 3);
+        w.ok(&Call::ConnectDetach { coid: timer });
+        w.blocks(&receive(chid));
+        w.wait(10_000);
+        assert_eq!(w.running, None);
+    });
 }
 
 #[test]
-fn a_poll_ends_when_the_server_sets_a_bit_that_is_asked_for() {
-    let mut world = World::new();
-    let chid = world.number(&Call::ChannelCreate { flags: 0 });
-    let attach =
-        Call::ConnectAttach { process: 0, chid, minimum: SIDE_CHANNEL, flags: 0, badge: 5 };
-    let coid = world.number(&attach);
-    let mut entry = Vec::from(coid.to_le_bytes());
-    entry.extend([1, 0, 0, 0]);
-    world.poke(WORD, &entry);
-    world.spawn(30);
-    let poller = world.running();
-    let poll = Call::ConnectPoll { entries: WORD, count: 1, timeout: FOREVER, mask: 0, flags: 0 };
-    assert_eq!(world.call(&poll), None);
-    let info = world.kernel.scoid_of(world.running(), coid);
-    world.call(&Call::ConnectReady { scoid: info, badge: 5, bits: ready::OUT });
-    assert_ne!(world.running(), poller, "nobody asked for OUT");
-    world.call(&Call::ConnectReady { scoid: info, badge: 5, bits: ready::IN });
-    assert_eq!(world.running(), poller);
-    assert_eq!(world.result(poller), Ok(1));
-    assert_eq!(world.peek(WORD + 6, 2), [1, 0]);
+fn an_interrupt_wakes_its_waiter_and_stays_masked_until_unmasked() {
+    world(|w| {
+        let mut event = [0; 24];
+        event[0] = 6;
+        w.poke(WORD, &event);
+        let handle = w.ok(&Call::InterruptAttachEvent { line: 4, event: WORD, flags: 0 }) as u32;
+        let main = w.me();
+        w.blocks(&Call::InterruptWait { flags: 0 });
+        w.machine.masked.push(4);
+        w.enter(Input::Interrupt { line: 4 });
+        assert_eq!(w.me(), main);
+        assert_eq!(w.result_of(main), Some(0));
+        assert!(w.machine.masked.contains(&4));
+        w.ok(&Call::InterruptUnmask { interrupt: handle });
+        assert!(!w.machine.masked.contains(&4));
+        w.enter(Input::Interrupt { line: 4 });
+        assert_eq!(w.ok(&Call::InterruptWait { flags: 0 }), 0, "it was latched");
+    });
 }
 
 #[test]
-fn equals_take_turns_when_a_slice_is_over() {
-    let mut world = World::new();
-    let first = world.running();
-    world.spawn(20);
-    assert_eq!(world.running(), first);
-    world.machine.now = world.machine.timer;
-    world.enter(Input::Timer);
-    assert_ne!(world.running(), first);
+fn equals_share_by_slices() {
+    world(|w| {
+        let main = w.me();
+        w.spawn(20);
+        assert_eq!(w.me(), main);
+        w.wait(4_000_001);
+        assert_ne!(w.me(), main);
+        w.wait(4_000_001);
+        assert_eq!(w.me(), main);
+    });
 }

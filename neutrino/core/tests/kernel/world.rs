@@ -1,156 +1,221 @@
-//! A booted kernel on the byte-vector machine, and words to act in it.
+//! A small world to test the kernel in: a first process, calls of whoever runs, checks after each.
 
 use neutrino_abi::Errno;
-use neutrino_abi::calls::{Call, Frame};
-use neutrino_abi::process::ThreadArgs;
-use neutrino_core::machine::{
-    Fault, FrameNumber, Place, SpaceSlot, ThreadContexts, ThreadSlot, UserMemory,
-};
+use neutrino_abi::calls::Call;
+use neutrino_abi::message::chf;
+use neutrino_abi::process::{ProcessArgs, ThreadArgs};
+use neutrino_abi::wire::Wire;
+use neutrino_core::machine::{FrameNumber, Place, SpaceSlot, ThreadSlot, UserMemory};
 use neutrino_core::{Input, Kernel};
 
 use crate::frames::FIRST_FRAME;
 use crate::machine::Recorder;
 
-/// Where every process of a world has 64 KiB of memory.
-pub(crate) const MEMORY: u64 = 0x10_0000;
-const FRAMES: u32 = 512;
+/// Where the first process has memory to play with.
+pub(crate) const DATA: u64 = 0x40_0000;
+pub(crate) const DATA_LENGTH: u64 = 0x1_0000;
+const FRAMES: u32 = 1024;
 
-/// See above.
+/// The kernel, its machine, and who runs.
 pub(crate) struct World {
     pub(crate) kernel: Box<Kernel>,
     pub(crate) machine: Recorder,
+    pub(crate) running: Option<ThreadSlot>,
     pub(crate) space: SpaceSlot,
-    /// Whoever runs.
-    pub(crate) current: Option<ThreadSlot>,
+    next_pid: u32,
     /// How much time an entry takes.
     pub(crate) pace: u64,
     /// Whether the invariants are checked after each entry.
     pub(crate) is_checked: bool,
 }
 
-/// The bytes of a call's structure: its members one after the other.
-pub(crate) fn words(parts: &[u64]) -> Vec<u8> {
-    parts.iter().flat_map(|word| word.to_le_bytes()).collect()
+/// Runs a test on a stack that the kernel's tables fit on.
+pub(crate) fn world(test: impl FnOnce(&mut World) + Send + 'static) {
+    let run = move || test(&mut World::new());
+    let thread = std::thread::Builder::new().stack_size(256 << 20).spawn(run).unwrap();
+    if let Err(failure) = thread.join() {
+        std::panic::resume_unwind(failure);
+    }
 }
 
 impl World {
-    /// Process 1 with one running thread.
     pub(crate) fn new() -> Self {
         let mut kernel = Box::new(Kernel::new());
         let mut machine = Recorder::new(FRAMES);
         kernel.add_memory(&mut machine, FrameNumber(FIRST_FRAME), FRAMES);
-        let boot = kernel.boot_process(&mut machine).expect("there is memory");
-        let at = Place { space: boot.space, address: MEMORY };
-        kernel.boot_map(&mut machine, at, 0x1_0000, 3, &[1; 0x1_0000]).expect("there is memory");
-        kernel.boot_start(&mut machine, boot.thread, 0x40_0000, MEMORY, 0);
-        let mut world =
-            Self { kernel, machine, space: boot.space, current: None, pace: 100, is_checked: true };
+        let boot = kernel.boot_process(&mut machine).unwrap();
+        let place = Place { space: boot.space, address: DATA };
+        kernel.boot_map(&mut machine, place, DATA_LENGTH, 3, b"hello").unwrap();
+        kernel.boot_start(&mut machine, boot.thread, DATA, DATA + DATA_LENGTH, 7);
+        let (running, space) = (None, boot.space);
+        let (next_pid, pace, is_checked) = (2, 0, true);
+        let mut world = Self { kernel, machine, running, space, next_pid, pace, is_checked };
         world.enter(Input::Reschedule);
         world
     }
 
+    /// One kernel entry, and the invariants after it.
     pub(crate) fn enter(&mut self, input: Input) {
         self.machine.now += self.pace;
-        self.current = self.kernel.enter(&mut self.machine, 0, input);
+        self.running = self.kernel.enter(&mut self.machine, 0, input);
         if self.is_checked {
             assert_eq!(self.kernel.check(), Ok(()), "after {input:?}");
         }
     }
 
-    /// The running thread.
-    pub(crate) fn running(&self) -> ThreadSlot {
-        self.current.expect("a thread runs")
+    /// A call of the running thread: its result, or `None` if it has none yet.
+    pub(crate) fn call(&mut self, call: &Call) -> Option<i64> {
+        let caller = self.running.expect("nobody runs").0;
+        self.machine.results.remove(&caller);
+        self.enter(Input::Call(call.encode()));
+        self.machine.results.get(&caller).copied()
     }
 
-    /// Makes a call of the running thread; its result, if it still runs.
-    pub(crate) fn call(&mut self, call: &Call) -> Option<Result<i64, Errno>> {
-        let caller = self.running();
-        let Frame { number, arguments } = call.encode();
-        self.enter(Input::Call(Frame { number, arguments }));
-        (self.current == Some(caller)).then(|| self.result(caller))
-    }
-
-    /// Makes a call that succeeds and goes on.
-    pub(crate) fn good(&mut self, call: &Call) -> u64 {
+    /// A call that must succeed at once.
+    pub(crate) fn ok(&mut self, call: &Call) -> u64 {
         match self.call(call) {
-            Some(Ok(value)) => value.cast_unsigned(),
+            Some(value) if value >= 0 => value.cast_unsigned(),
             other => panic!("{call:?} gave {other:?}"),
         }
     }
 
-    /// A number that a call gave.
+    /// A call that gives a small number.
     pub(crate) fn number(&mut self, call: &Call) -> u32 {
-        u32::try_from(self.good(call)).expect("a small number")
+        u32::try_from(self.ok(call)).expect("a small number")
     }
 
-    /// What a thread finds in rax.
-    pub(crate) fn result(&self, thread: ThreadSlot) -> Result<i64, Errno> {
-        Errno::split(self.machine.registers(thread).rax.cast_signed())
+    /// A call that must fail.
+    pub(crate) fn fails(&mut self, call: &Call, errno: Errno) {
+        assert_eq!(self.call(call), Some(errno.to_result()), "{call:?}");
+    }
+
+    /// A call that must block.
+    pub(crate) fn blocks(&mut self, call: &Call) {
+        assert_eq!(self.call(call), None, "{call:?} did not block");
+    }
+
+    /// What a thread found as the result of its blocked call.
+    pub(crate) fn result_of(&self, thread: ThreadSlot) -> Option<i64> {
+        self.machine.results.get(&thread.0).copied()
+    }
+
+    pub(crate) fn me(&self) -> ThreadSlot {
+        self.running.expect("nobody runs")
+    }
+
+    /// Lets time pass, with the timer's interrupt if it is due.
+    pub(crate) fn wait(&mut self, nanoseconds: u64) {
+        self.machine.now += nanoseconds;
+        if self.machine.armed <= self.machine.now {
+            self.enter(Input::Timer);
+        }
     }
 
     pub(crate) fn poke(&mut self, address: u64, bytes: &[u8]) {
         let place = Place { space: self.space, address };
-        if let Err(fault) = self.machine.write(place, bytes) {
-            // A thread of the first process touches it, as the program would.
-            let Fault { address, access } = fault;
-            self.enter(Input::PageFault { address, access, error: 7 });
-            self.machine.write(place, bytes).expect("mapped memory");
+        if self.machine.write(place, bytes).is_err() {
+            // Not touched yet.
+            self.enter(Input::PageFault {
+                address,
+                access: neutrino_core::machine::Access::Write,
+                error: 6,
+            });
+            self.machine.write(place, bytes).unwrap();
         }
     }
 
-    pub(crate) fn peek(&mut self, address: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        let place = Place { space: self.space, address };
-        self.machine.read(place, &mut bytes).expect("mapped memory");
+    pub(crate) fn peek<const N: usize>(&mut self, address: u64) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.machine.read(Place { space: self.space, address }, &mut bytes).unwrap();
         bytes
     }
 
-    /// Starts another thread of the first process; returns its tid. It runs as soon as it outranks
-    /// the caller.
+    pub(crate) fn word(&mut self, address: u64) -> u64 {
+        u64::from_le_bytes(self.peek(address))
+    }
+
+    /// Makes a thread of the first process with a priority; it does not run before the maker waits,
+    /// unless it outranks it. Returns its tid.
     pub(crate) fn spawn(&mut self, priority: u32) -> u32 {
-        let args = ThreadArgs { entry: 0x40_0000, priority, ..ThreadArgs::default() };
-        self.poke_thread_args(&args);
-        self.number_of(&Call::ThreadCreate { process: 0, arguments: MEMORY + 0xf000 })
+        let at = DATA + 0x8000;
+        let stack = DATA + DATA_LENGTH;
+        let args = ThreadArgs { entry: DATA, stack, priority, policy: 2, ..Default::default() };
+        self.poke(at, args.bytes());
+        let tid = self.ok(&Call::ThreadCreate { process: 0, arguments: at });
+        u32::try_from(tid).unwrap()
     }
 
-    fn number_of(&mut self, call: &Call) -> u32 {
-        let caller = self.running();
-        self.call(call);
-        let value = self.result(caller).expect("success");
-        u32::try_from(value).expect("a small number")
+    /// A channel and a connection to it.
+    pub(crate) fn channel(&mut self, flags: u32) -> (u32, u32) {
+        let chid = self.ok(&Call::ChannelCreate { flags }) as u32;
+        let attach = Call::ConnectAttach { process: 0, chid, minimum: 3, flags: 0, badge: 77 };
+        (chid, self.ok(&attach) as u32)
     }
 
-    fn poke_thread_args(&mut self, args: &ThreadArgs) {
-        let mut bytes = words(&[
-            args.entry,
-            args.stack,
-            args.argument,
-            args.fs_base,
-            args.gs_base,
-            args.signal_area,
-            args.clear_tid,
-        ]);
-        for word in [args.priority, args.policy, args.like_tid, args.flags] {
-            bytes.extend(word.to_le_bytes());
-        }
-        self.poke(MEMORY + 0xf000, &bytes);
+    /// A new process in the address space of the first one, which has its handles; its thread
+    /// starts ready. Returns its handle and pid.
+    pub(crate) fn child(&mut self, priority: u32) -> (u32, u32) {
+        self.process(&Call::SpaceOf { process: 0 }, priority)
     }
 
-    /// Makes process `pid` with a copy of the caller's memory and one thread of this priority;
-    /// returns the handle. Its thread runs when it outranks the others.
-    pub(crate) fn fork(&mut self, pid: u32, priority: u32) -> u32 {
-        let space = self.number(&Call::SpaceFork { process: 0 });
-        let mut bytes = Vec::new();
-        for word in [pid, space, 0, pid, pid, 0] {
-            bytes.extend(word.to_le_bytes());
-        }
-        bytes.extend(0_u64.to_le_bytes());
-        self.poke(MEMORY + 0xe000, &bytes);
-        let process = self.number(&Call::ProcessCreate { arguments: MEMORY + 0xe000 });
-        self.good(&Call::ConnectDetach { coid: space });
-        let args = ThreadArgs { entry: 0x40_0000, priority, ..ThreadArgs::default() };
-        self.poke_thread_args(&args);
-        self.number_of(&Call::ThreadCreate { process, arguments: MEMORY + 0xf000 });
-        process
+    /// The same, with a copy of the first one's address space.
+    pub(crate) fn fork(&mut self, priority: u32) -> (u32, u32) {
+        self.process(&Call::SpaceFork { process: 0 }, priority)
     }
+
+    fn process(&mut self, space: &Call, priority: u32) -> (u32, u32) {
+        let space = self.number(space);
+        let pid = self.next_pid;
+        self.next_pid += 1;
+        let at = DATA + 0x8100;
+        let args = ProcessArgs { pid, space, pgrp: pid, session: pid, ..Default::default() };
+        self.poke(at, args.bytes());
+        let process = self.ok(&Call::ProcessCreate { arguments: at }) as u32;
+        self.ok(&Call::ConnectDetach { coid: space });
+        let args =
+            ThreadArgs { entry: DATA, stack: DATA, priority, policy: 2, ..Default::default() };
+        let arguments = DATA + 0x8200;
+        self.poke(arguments, args.bytes());
+        assert_eq!(self.ok(&Call::ThreadCreate { process, arguments }), u64::from(pid));
+        (process, pid)
+    }
+
+    /// Priority that a thread of the first process runs at.
+    pub(crate) fn priority_of(&mut self, tid: u32) -> u32 {
+        let at = DATA + 0x8400;
+        self.ok(&Call::SchedGet { process: 0, tid, parameters: at });
+        u32::from_le_bytes(self.peek(at + 8))
+    }
+}
+
+pub(crate) const BUFFER: u64 = DATA + 0x200;
+pub(crate) const INFO: u64 = DATA + 0x300;
+pub(crate) const WORD: u64 = DATA + 0x400;
+
+pub(crate) fn receive(chid: u32) -> Call {
+    Call::MsgReceive { chid, message: BUFFER, parts: -64, info: INFO }
+}
+
+pub(crate) fn sleep() -> Call {
+    Call::ClockNanosleep { clock: 1, flags: 0, time: 1 << 40, remaining: 0 }
+}
+
+pub(crate) fn read_pulse(w: &mut World) -> (i8, u64) {
+    let bytes: [u8; 24] = w.peek(BUFFER);
+    (i8::from_le_bytes([bytes[4]]), u64::from_le_bytes(bytes[8..16].try_into().unwrap()))
+}
+
+/// The first process as process manager: channel 1 gets the process pulses.
+pub(crate) fn manager(w: &mut World) -> u32 {
+    let chid = w.ok(&Call::ChannelCreate { flags: chf::UNBLOCK | chf::DISCONNECT }) as u32;
+    assert_eq!(chid, 1);
+    w.ok(&Call::SystemCtl { command: 0, value: 1 });
+    chid
+}
+
+pub(crate) fn kill(w: &mut World, process: u32, tid: u32, signal: u32) -> Option<i64> {
+    let mut info = [0; 32];
+    info[..4].copy_from_slice(&signal.to_le_bytes());
+    w.poke(DATA + 0x600, &info);
+    w.call(&Call::SignalKill { process, tid, info: DATA + 0x600 })
 }

@@ -5,24 +5,14 @@
 //! connections, pulses, mutexes, futexes, polls, timers, signals, time-outs and deaths. A failure
 //! prints the seed and the last calls; the walk of a seed is always the same. `SEED=n WALKS=m`
 //! choose others.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "test code may fail loudly"
-)]
 
-mod common;
-
-use common::{DATA, DATA_LENGTH, World, world};
 use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::handle::SIDE_CHANNEL;
 use neutrino_abi::message::chf;
 use neutrino_abi::process::process_ctl;
 use neutrino_core::Input;
+
+use crate::world::{DATA, DATA_LENGTH, World, world};
 
 /// A xorshift generator: the same numbers for the same seed.
 struct Dice(u64);
