@@ -7,7 +7,7 @@
     reason = "a test tool on the host stops with a sentence"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,28 @@ pub fn boot(manifest: &str, options: &[&str], limit: Duration) -> Result<String,
     let text = std::fs::read(&log).map_err(|error| format!("no log: {error}"))?;
     let _left_behind_is_no_harm = std::fs::remove_file(&log);
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Makes the ISO afresh and returns its bytes.
+///
+/// # Errors
+/// A sentence about what could not be built or read.
+pub fn iso(manifest: &str) -> Result<Vec<u8>, String> {
+    let xtask = std::env::var("XTASK").map_err(|_| "run me with `cargo xtask test`".to_string())?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let make = || {
+        let mut command = Command::new(&xtask);
+        let output = command.args(["--manifest", manifest, "iso"]).current_dir(&root).output();
+        let output = output.map_err(|error| format!("cannot start xtask: {error}"))?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let path = said.lines().find_map(|line| line.strip_prefix("the ISO is "));
+        path.map(PathBuf::from).ok_or(said.clone())
+    };
+    let old = make()?;
+    std::fs::remove_file(&old).map_err(|error| error.to_string())?;
+    let sources = old.with_file_name("iso");
+    std::fs::remove_dir_all(sources).map_err(|error| error.to_string())?;
+    std::fs::read(make()?).map_err(|error| error.to_string())
 }
 
 /// Runs a script in the guest's shell and returns what it printed.

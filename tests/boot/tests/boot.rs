@@ -5,7 +5,7 @@
     reason = "a test program that reports on standard output"
 )]
 
-use boot_tests::{boot, exec, reports};
+use boot_tests::{boot, exec, iso, reports};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -54,6 +54,13 @@ fn main() -> ExitCode {
             }
         }
     }
+    let made = iso(MANIFEST).and_then(|first| {
+        // So that whatever writes the time of day writes another one.
+        std::thread::sleep(Duration::from_secs(2));
+        let second = iso(MANIFEST)?;
+        if first == second { Ok(()) } else { Err("the second ISO differs".to_string()) }
+    });
+    report("two_builds_of_the_iso_are_equal", made.err().as_deref());
     match exec(SHELL, &["--direct"], LIMIT) {
         Err(why) => report("shell", Some(&why)),
         Ok(text) => {

@@ -55,7 +55,7 @@ impl Need {
 /// What building the image, the ISO and running it need, beside a compiler.
 pub(crate) const SYSTEM: &[Need] = &[
     Need::program("qemu-system-x86_64", "qemu-system-x86"),
-    Need::program("grub-mkrescue", "grub-common"),
+    Need::program("grub-mkimage", "grub-common"),
     Need::file("/usr/lib/grub/i386-pc/multiboot2.mod", "grub-pc-bin"),
     Need::file("/usr/lib/grub/x86_64-efi/multiboot2.mod", "grub-efi-amd64-bin"),
     Need::program("xorriso", "xorriso"),
