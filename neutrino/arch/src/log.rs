@@ -2,8 +2,6 @@
 //!
 //! Numbers are written here: `core::fmt` would be a tenth of the kernel's code.
 
-use core::fmt;
-
 use x86_64::instructions::port::Port;
 
 const DEBUG_CONSOLE: u16 = 0xe9;
@@ -92,13 +90,5 @@ impl Log {
         }
         let digits = text.get(used.min(DIGITS_MAX - digits_min)..).unwrap_or_default();
         self.text(core::str::from_utf8(digits).unwrap_or_default())
-    }
-}
-
-/// For messages of Rust's own panics that hold numbers.
-impl fmt::Write for Log {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.text(text);
-        Ok(())
     }
 }
