@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::discarded;
 use crate::manifest::Manifest;
 use crate::progress::step;
 use crate::shell;
@@ -67,7 +68,9 @@ pub(crate) fn compile(
     step("building the system's programs", || build(workspace, toolchain, part, &programs))?;
     let folder = workspace.target.join("system").join(TARGET);
     let kernel = manifest.kernel.package.clone();
-    Ok(Compiled { stripped: folder.join("stripped"), folder, kernel })
+    let compiled = Compiled { stripped: folder.join("stripped"), folder, kernel };
+    discarded::check(&compiled.with_debug(&compiled.kernel))?;
+    Ok(compiled)
 }
 
 /// The profile in `Cargo.toml`.

@@ -14,6 +14,7 @@ mod check;
 mod cli;
 mod compile;
 mod console;
+mod discarded;
 mod exec;
 mod guest;
 mod image;
