@@ -134,10 +134,7 @@ impl System for Kernel {
         }
     }
     fn random(&self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(32) {
-            let bytes = memory::entropy();
-            chunk.copy_from_slice(&bytes[..chunk.len()]);
-        }
+        super::random::fill(buffer);
     }
     fn system_info(&self) -> SystemInfo {
         memory::system_info()

@@ -4,6 +4,7 @@ mod first_program;
 mod kernel;
 mod nodes;
 mod procfs;
+mod random;
 
 use kernel::Kernel;
 use neutrino_rt::abi::handle::{SIDE_CHANNEL, SYSMGR_CHID, SYSMGR_COID};
