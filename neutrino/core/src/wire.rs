@@ -89,7 +89,7 @@ wire_struct! {
     abi::info::ThreadInfo {
         tid: u32, state: u32, blocked_on: u32, blocked_channel: u32, priority: u32,
         current_priority: u32, policy: u32, cpu: u32, cpu_time: u64, ip: u64, sp: u64,
-        mask: u64, pending: u64, name: [u8; 16],
+        mask: u64, pending: u64, robust_list: u64, name: [u8; 16],
     }
     abi::memory::MapArgs {
         address: u64, length: u64, protection: u32, flags: u32, object: u32, reserved: u32,
