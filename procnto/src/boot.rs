@@ -73,6 +73,7 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
         name: name_of(&path),
         path,
         arguments: strings.arguments().to_vec(),
+        cwd: 0,
         executable,
         generation: Generation::Executed,
     };

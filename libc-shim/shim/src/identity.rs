@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use io_msg::kind;
 use io_msg::proc::{Ids, Priority, Rlimit, RlimitReply, Sched, SetIds, Target, Usage, setids};
 use neutrino_abi::handle::SYSMGR_COID;
-use neutrino_abi::sched::{PRIORITY_DEFAULT, policy};
+use neutrino_abi::sched::policy;
 
 /// `getpid()`.
 pub(crate) fn getpid(caller: &mut Caller<'_>, _: Args) -> Outcome {
@@ -258,10 +258,10 @@ fn sched(caller: &Caller<'_>, message: &Sched) -> Result<Sched, Errno> {
 /// `SCHED_RESET_ON_FORK`.
 const RESET_ON_FORK: u32 = 0x4000_0000;
 
-/// The native priority for a Linux policy and priority.
+/// The native priority for a Linux policy and priority; 0: where the nice value puts it.
 const fn native(policy: u32, priority: i32) -> Result<u32, Errno> {
     match (policy, priority) {
-        (policy::OTHER | 3 | 5, 0) => Ok(PRIORITY_DEFAULT as u32),
+        (policy::OTHER | 3 | 5, 0) => Ok(0),
         (policy::FIFO | policy::ROUND_ROBIN, 1..=99) => Ok(priority.cast_unsigned()),
         _ => Err(Errno::EINVAL),
     }

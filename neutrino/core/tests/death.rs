@@ -134,8 +134,7 @@ fn a_mutex_on_a_robust_list_that_nobody_waits_for_is_marked() {
     world(|w| {
         manager(w);
         let (process, tid) = w.child(10);
-        let died =
-            |value| Call::ThreadCtl { process, tid, command: thread_ctl::OWNER_DIED, value };
+        let died = |value| Call::ThreadCtl { process, tid, command: thread_ctl::OWNER_DIED, value };
         w.poke(WORD, &(tid | futex::WAITERS).to_le_bytes());
         w.ok(&died(WORD));
         assert_eq!(word(w, WORD), futex::WAITERS | futex::OWNER_DIED);
@@ -163,8 +162,7 @@ fn the_manager_copies_a_handle_of_a_process_that_can_be_copied() {
     world(|w| {
         manager(w);
         let (process, _) = w.child(10);
-        let copy =
-            |value| Call::ProcessCtl { process, command: process_ctl::COPY_HANDLE, value };
+        let copy = |value| Call::ProcessCtl { process, command: process_ctl::COPY_HANDLE, value };
         let number = neutrino_abi::handle::SIDE_CHANNEL;
         let own = w.ok(&copy(u64::from(number))) as u32;
         w.ok(&Call::ConnectServerInfo { process: 0, coid: own, info: BUFFER });

@@ -6,8 +6,8 @@
 
 use crate::memory::space::{self, Ready, Secure, Source};
 use crate::memory::stack::Strings;
-use crate::process::credentials;
 use crate::process::table::{Executable, Generation, Program};
+use crate::process::{credentials, robust};
 use crate::state::{Client, Shared, State};
 use crate::system::{Control, System};
 use alloc::vec;
@@ -106,6 +106,7 @@ fn replace<Y: System>(
         path,
         arguments: strings.arguments().to_vec(),
         executable: Some(Executable { load_bias: ready.program.load_bias, ..executable }),
+        cwd: head.inherited.cwd,
         generation: Generation::Executed,
     };
     let result = shared.with(|state| commit(state, system, client, &ready, (program, &new)));
@@ -162,6 +163,7 @@ fn commit(
     if *new != process.credentials {
         system.set_credentials(handle, new)?;
     }
+    robust::release(system, handle);
     if let Err(errno) = system.process_exec(handle, &arguments) {
         // The old program goes on as it was; if it is gone, nobody minds.
         let _gone = system.set_credentials(handle, &process.credentials);

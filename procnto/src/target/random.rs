@@ -30,7 +30,9 @@ pub(super) fn fill(buffer: &mut [u8]) {
 fn make() -> Generator {
     let generator = Generator::new(&Machine);
     if generator.quality() == Quality::TimingOnly {
-        log!("procnto: the CPU has no RDRAND that works: random bytes rest on timing alone, make no keys of them");
+        log!(
+            "procnto: the CPU has no RDRAND that works: random bytes rest on timing alone, make no keys of them"
+        );
     }
     generator
 }
