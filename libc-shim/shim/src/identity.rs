@@ -3,6 +3,7 @@
 use crate::block::{int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
+use crate::limit;
 use crate::sys::{self, Errno, Outcome, part, room};
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::kind;
@@ -189,6 +190,10 @@ pub(crate) fn prlimit64(caller: &mut Caller<'_>, [pid, resource, new, old, ..]: 
     }
     let mut reply = RlimitReply::default();
     caller.send(SYSMGR_COID, &[part(&message)], &[room(&mut reply)], None)?;
+    let is_own = [0, caller.process.pid.load(Relaxed)].contains(&low(pid));
+    if message.subtype == 1 && is_own {
+        limit::remember(caller, message.resource, message.soft);
+    }
     if old != 0 {
         copy::write(old, &[reply.soft, reply.hard])?;
     }

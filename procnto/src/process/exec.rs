@@ -4,8 +4,9 @@
 //! The worker holds no lock while it waits for the file server, so the process may end meanwhile:
 //! what was built is then thrown away.
 
-use crate::memory::space::{self, Ready, Secure, Source};
+use crate::memory::space::{self, Launch, Ready, Secure, Source};
 use crate::memory::stack::Strings;
+use crate::process::limits::resource;
 use crate::process::table::{Executable, Generation, Program};
 use crate::process::{credentials, robust};
 use crate::state::{Client, Shared, State};
@@ -93,14 +94,15 @@ fn replace<Y: System>(
     (head, strings): (&Exec, &Strings),
     (executable, path, stat): (Executable, Vec<u8>, Stat),
 ) -> Result<(), Errno> {
-    let (info, new, pieces) = shared.with(|state| {
+    let (info, new, pieces, stack) = shared.with(|state| {
         let (info, new) = start_info(state, client, head, &stat)?;
-        Ok((info, new, state.pieces.clone()))
+        let stack = state.processes.get(client.info.pid)?.limits.get(resource::STACK).soft;
+        Ok((info, new, state.pieces.clone(), stack))
     })?;
     let secure = if new == new_without_file(shared, client)? { Secure::No } else { Secure::Yes };
     let source =
         Source { object: executable.object, offset: executable.offset, size: executable.size };
-    let ready = space::build(system, &pieces, source, strings, (&info, secure))?;
+    let ready = space::build(system, &pieces, source, strings, &Launch { info, secure, stack })?;
     let program = Program {
         name: name_of(strings.path()),
         path,
@@ -137,6 +139,7 @@ fn start_info(
         ids: [new.ruid, new.euid, new.rgid, new.egid],
         pgrp: process.group,
         session: process.session,
+        limits: [resource::FSIZE, resource::DATA].map(|which| process.limits.get(which).soft),
         inherited: head.inherited,
         ..StartInfo::default()
     };

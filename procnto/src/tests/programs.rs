@@ -2,11 +2,11 @@
 
 use crate::fake::Fake;
 use crate::memory::elf::{self, Personality};
-use crate::memory::space::{self, Pieces, Secure, Source};
+use crate::memory::space::{self, Launch, Pieces, Secure, Source};
 use crate::memory::stack::{self, Strings};
 use alloc::vec;
 use alloc::vec::Vec;
-use io_msg::start::{STACK_TOP, StartInfo};
+use io_msg::start::{STACK_SIZE, STACK_TOP, StartInfo};
 use neutrino_abi::Errno;
 
 /// An ELF file with one program header for each (type, flags, offset, address, sizes).
@@ -121,9 +121,27 @@ fn a_space_whose_program_cannot_be_run_is_closed_again() {
     *fake.file.borrow_mut() = elf_file(2, &[(1, 5, 0, 0x40_0000, 0x1000, 0x1000)], 0x1000);
     let strings = Strings::new(b"x\0x\0".to_vec(), 1, 0).unwrap();
     let source = Source { object: 1, offset: 0, size: 0x1000 };
-    let info = StartInfo::default();
+    let launch = Launch { info: StartInfo::default(), secure: Secure::No, stack: STACK_SIZE };
     // A foreign program, and no shim.
-    let built = space::build(&fake, &Pieces::default(), source, &strings, (&info, Secure::No));
+    let built = space::build(&fake, &Pieces::default(), source, &strings, &launch);
     assert_eq!(built.map(|ready| ready.entry), Err(Errno::ENOEXEC));
     assert!(fake.open.borrow().is_empty());
+}
+
+#[test]
+fn a_stack_is_as_large_as_its_limit_and_holds_a_quarter_of_arguments() {
+    let fake = Fake::default();
+    *fake.file.borrow_mut() = elf_file(2, &[(1, 5, 0, 0x40_0000, 0x1000, 0x1000)], 0x1000);
+    let source = Source { object: 1, offset: 0, size: 0x1000 };
+    let shim = parse(&fake.file.borrow()).ok();
+    let pieces = Pieces { shim, ..Pieces::default() };
+    let launch = Launch { info: StartInfo::default(), secure: Secure::No, stack: 0x1_0001 };
+    let strings = Strings::new(b"x\0x\0".to_vec(), 1, 0).unwrap();
+    space::build(&fake, &pieces, source, &strings, &launch).unwrap();
+    let mappings = fake.mappings.borrow();
+    let stack = mappings.iter().find(|map| map.address + map.length == STACK_TOP).unwrap();
+    assert_eq!(stack.length, 0x1_1000);
+    let long = Strings::new([b"x\0", &[b'a'; 0x4400][..], b"\0"].concat(), 1, 0).unwrap();
+    let built = space::build(&fake, &pieces, source, &long, &launch);
+    assert_eq!(built.map(|ready| ready.stack), Err(Errno::E2BIG));
 }
