@@ -44,7 +44,7 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
     }
     let strings = Strings::new(bytes, 1, 0)?;
     let pid = 2;
-    let limits = [INFINITY; 2];
+    let limits = [INFINITY; 3];
     let info = StartInfo {
         pid,
         ppid: SYSMGR_PID,

@@ -134,7 +134,7 @@ static void limits_survive_an_exec(void)
     signal(SIGXFSZ, SIG_IGN);
     pid_t pid = fork();
     if (pid == 0) {
-        execl("/bin/sh", "sh", "-c", "echo abcdef >file; test \"$(ulimit -n)\" = 30", (char *)NULL);
+        execl("/bin/sh", "sh", "-c", "exec 2>/dev/null; echo abcdef >file; test \"$(ulimit -n)\" = 30", (char *)NULL);
         _exit(9);
     }
     int status;

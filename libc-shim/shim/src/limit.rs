@@ -1,5 +1,5 @@
-//! Limits that the personality keeps itself: `RLIMIT_FSIZE` and `RLIMIT_DATA`. A process without
-//! them pays a comparison.
+//! Limits that the personality keeps itself: `RLIMIT_FSIZE` and `RLIMIT_DATA`, and a copy of
+//! `RLIMIT_NOFILE`. A process without them pays a comparison.
 
 use crate::dispatch::Caller;
 use crate::open;
@@ -22,6 +22,7 @@ pub(crate) fn remember(caller: &Caller<'_>, resource: u32, soft: u64) {
     match resource {
         linux::RLIMIT_FSIZE => caller.process.file_limit.store(soft, Relaxed),
         linux::RLIMIT_DATA => caller.process.data_limit.store(soft, Relaxed),
+        linux::RLIMIT_NOFILE => caller.process.descriptor_limit.store(soft, Relaxed),
         _ => {}
     }
 }
@@ -128,7 +129,8 @@ pub(crate) fn cut(parts: &mut [neutrino_abi::message::Iov], bytes: u64) {
 }
 
 /// The soft limits that a program starts with.
-pub(crate) fn start(process: &crate::block::Process, limits: [u64; 2]) {
+pub(crate) fn start(process: &crate::block::Process, limits: [u64; 3]) {
     process.file_limit.store(limits[0], Relaxed);
     process.data_limit.store(limits[1], Relaxed);
+    process.descriptor_limit.store(limits[2], Relaxed);
 }

@@ -81,10 +81,9 @@ pub fn ask(shared: &impl Shared, system: &impl System, question: &Question) -> F
         system.close(coid);
         target
     });
-    let target = target.map_err(|errno| match errno {
-        Errno::EBADF | Errno::ESRCH => Errno::ENOENT,
-        other => other,
-    });
+    // A process or descriptor that is gone, at whichever step, has no link.
+    let is_gone = |errno| matches!(errno, Errno::EBADF | Errno::ESRCH);
+    let target = target.map_err(|errno| if is_gone(errno) { Errno::ENOENT } else { errno });
     Found { question: *question, target }
 }
 

@@ -139,7 +139,8 @@ fn start_info(
         ids: [new.ruid, new.euid, new.rgid, new.egid],
         pgrp: process.group,
         session: process.session,
-        limits: [resource::FSIZE, resource::DATA].map(|which| process.limits.get(which).soft),
+        limits: [resource::FSIZE, resource::DATA, resource::NOFILE]
+            .map(|which| process.limits.get(which).soft),
         inherited: head.inherited,
         ..StartInfo::default()
     };

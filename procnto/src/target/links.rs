@@ -17,7 +17,7 @@ use neutrino_rt::{Errno, channel};
 use procnto::builtin::link::{Found, Link, Question, ask, check};
 use procnto::state::{Job, Shared};
 use procnto::system::System;
-use resmgr::{Engine, Outcome, Request};
+use resmgr::{Aside, Engine, Outcome, Request};
 
 /// To the workers: a job is in the queue. To the thread of `/proc`: an answer is.
 const PULSE_LINK: i8 = 1;
@@ -27,18 +27,10 @@ const BUFFER_BYTES: usize = 20 * 1024;
 /// The thread of `/proc`'s connection to itself, for workers; 0 before it runs.
 static ANSWERS: AtomicU32 = AtomicU32::new(0);
 
-/// A client that waits for a link.
-#[derive(Debug)]
-struct Waiting {
-    rcvid: u64,
-    info: MsgInfo,
-    bytes: Vec<u8>,
-}
-
 /// Links that workers ask for.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    waiting: Vec<Waiting>,
+    waiting: Aside,
     /// What the request in hand turned out to need.
     wanted: Cell<Option<Question>>,
     /// What a worker found out for the request in hand.
@@ -69,16 +61,7 @@ impl Links {
 
     /// A client does not wait any more.
     pub(super) fn forget(&mut self, rcvid: u64) {
-        let before = self.waiting.len();
-        self.waiting.retain(|waiting| waiting.rcvid != rcvid);
-        if self.waiting.len() < before {
-            Kernel.reply(rcvid, Err(Errno::EINTR), &[]);
-        }
-    }
-
-    fn take(&mut self, rcvid: u64) -> Option<Waiting> {
-        let index = self.waiting.iter().position(|waiting| waiting.rcvid == rcvid)?;
-        Some(self.waiting.swap_remove(index))
+        self.waiting.unblock(rcvid);
     }
 }
 
@@ -99,10 +82,7 @@ pub(super) fn serve(engine: &mut Engine<ProcFs>, chid: u32) -> Errno {
     // Bound: none; this is what a server does.
     loop {
         match message::receive(chid, &mut buffer) {
-            Ok(Received::Message { rcvid, info }) => {
-                let length = usize::try_from(info.msglen).unwrap_or(0).min(buffer.len());
-                handle(engine, rcvid, &info, &buffer[..length]);
-            }
+            Ok(Received::Message { rcvid, info }) => handle(engine, rcvid, &info, &buffer),
             Ok(Received::Pulse(pulse)) if pulse.code == PULSE_LINK => go_on(engine),
             Ok(Received::Pulse(pulse)) => engine.pulse(&pulse),
             Err(Errno::EINTR | Errno::ETIMEDOUT | Errno::EFAULT) => {}
@@ -111,11 +91,10 @@ pub(super) fn serve(engine: &mut Engine<ProcFs>, chid: u32) -> Errno {
     }
 }
 
-fn handle(engine: &mut Engine<ProcFs>, rcvid: u64, info: &MsgInfo, bytes: &[u8]) {
-    let (outcome, data) = engine.handle(rcvid, info, bytes);
+fn handle(engine: &mut Engine<ProcFs>, rcvid: u64, info: &MsgInfo, buffer: &[u8]) {
+    let (outcome, data) = engine.handle(rcvid, info, buffer);
     if let Some(question) = engine.server.links.wanted.take() {
-        let waiting = Waiting { rcvid, info: *info, bytes: bytes.to_vec() };
-        engine.server.links.waiting.push(waiting);
+        engine.server.links.waiting.put(rcvid, info, buffer);
         STATE.with(|state| state.jobs.push_back(Job::Link(question)));
         Kernel.pulse(SYSMGR_COID, PULSE_LINK, 0);
     } else if let Outcome::Reply(answer) = outcome {
@@ -126,7 +105,9 @@ fn handle(engine: &mut Engine<ProcFs>, rcvid: u64, info: &MsgInfo, bytes: &[u8])
 /// Takes up the requests that have their answers.
 fn go_on(engine: &mut Engine<ProcFs>) {
     while let Some(found) = STATE.with(|state| state.links.pop()) {
-        let Some(waiting) = engine.server.links.take(found.question.rcvid) else { continue };
+        let Some(waiting) = engine.server.links.waiting.take(found.question.rcvid) else {
+            continue;
+        };
         engine.server.links.found = Some(found);
         handle(engine, waiting.rcvid, &waiting.info, &waiting.bytes);
         engine.server.links.found = None;

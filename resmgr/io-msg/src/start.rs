@@ -52,8 +52,10 @@ pub struct StartInfo {
     pub pgrp: u32,
     /// Session.
     pub session: u32,
-    /// Soft limits that the personality keeps: `RLIMIT_FSIZE` and `RLIMIT_DATA`.
-    pub limits: [u64; 2],
+    /// Soft limits that the personality keeps, too: `RLIMIT_FSIZE`, `RLIMIT_DATA`, `RLIMIT_NOFILE`.
+    pub limits: [u64; 3],
+    /// Not used; 0.
+    pub zero: u64,
     /// What the program before the exec handed over.
     pub inherited: Inherited,
 }
