@@ -100,13 +100,21 @@ static void a_process_moves_between_groups_of_its_session(void)
     check_in_child(groups);
 }
 
+/* A read before the job is in front would stop it, and then keys would have to wait. */
+static void read_in_front(void)
+{
+    while (tcgetpgrp(slave) != getpid())
+        sleep_ms(1);
+    read_terminal();
+}
+
 static void keys(void)
 {
     static const struct {
         const char *key;
         int signal;
     } kill_keys[] = { { "\003", SIGINT }, { "\034", SIGQUIT } };
-    void (*const bodies[])(void) = { wait_forever, spin_forever, read_terminal };
+    void (*const bodies[])(void) = { wait_forever, spin_forever, read_in_front };
     int status;
 
     take_terminal();
