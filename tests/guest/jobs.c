@@ -73,6 +73,16 @@ static void session(void)
     CHECK(tty >= 0 && isatty(tty) && tcgetpgrp(tty) == getpid());
     CHECK(write(tty, "dev tty", 7) == 7);
     CHECK_ERRNO(tcsetpgrp(slave, getpgid(getppid())), EPERM);
+    /* One terminal is enough for a session. */
+    char name[64];
+    int other = posix_openpt(O_RDWR | O_NOCTTY);
+    CHECK(other >= 0 && grantpt(other) == 0 && unlockpt(other) == 0);
+    CHECK(ptsname_r(other, name, sizeof name) == 0);
+    int line = open(name, O_RDWR);
+    CHECK(line >= 0);
+    CHECK_ERRNO(ioctl(line, TIOCSCTTY, 0), EPERM);
+    CHECK_ERRNO(tcgetpgrp(line), ENOTTY);
+    CHECK(tcgetpgrp(slave) == getpid());
 }
 
 static void a_new_session_takes_a_terminal(void)
