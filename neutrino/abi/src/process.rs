@@ -138,7 +138,7 @@ pub mod thread_ctl {
     /// process ends or executes.
     pub const ROBUST_LIST: u32 = 6;
     /// Value: address of a mutex word in the thread's space. If the thread owns it, it goes to the
-    /// next waiter, marked `futex::OWNER_DIED`. Needs `able::PROCESS`.
+    /// next waiter, marked `futex::OWNER_DIED`; if nobody does, a waiter is woken. Needs `able::PROCESS`.
     pub const OWNER_DIED: u32 = 7;
     /// Holds the thread (QNX: `_NTO_TCTL_ONE_THREAD_HOLD`).
     pub const HOLD: u32 = 8;

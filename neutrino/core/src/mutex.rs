@@ -215,6 +215,11 @@ impl Kernel {
         let shared = self.futex_key(m, owner, address, futex::SHARED)?;
         let place = Place { space: self.space(owner), address };
         let mut word: u32 = self.load(m, place)?;
+        if word & futex::TID_MASK == 0 {
+            // It was unlocked, and nobody may have been told yet.
+            self.wake_one(m, &private, &shared);
+            return Ok(());
+        }
         if word & futex::TID_MASK != self.threads[owner].tid {
             return Ok(());
         }
@@ -232,11 +237,17 @@ impl Kernel {
             // A waiter has said that it waits.
             word = found;
         }
-        // Nothing says whether the waiters share the word with other processes.
         if word & futex::WAITERS != 0 {
-            self.futex_wake_key(m, &private, 1, futex::ANY);
-            self.futex_wake_key(m, &shared, 1, futex::ANY);
+            self.wake_one(m, &private, &shared);
         }
         Ok(())
+    }
+
+    /// Wakes a waiter on a word. Nothing says whether waiters share it with other processes.
+    fn wake_one(&mut self, m: &mut impl Machine, private: &FutexKey, shared: &FutexKey) {
+        let woken = self.futex_wake_key(m, private, 1, futex::ANY);
+        if private != shared && woken == 0 {
+            self.futex_wake_key(m, shared, 1, futex::ANY);
+        }
     }
 }

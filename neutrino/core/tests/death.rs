@@ -147,6 +147,23 @@ fn a_mutex_on_a_robust_list_that_nobody_waits_for_is_marked() {
 }
 
 #[test]
+fn who_waits_for_a_mutex_that_was_being_unlocked_is_woken() {
+    world(|w| {
+        manager(w);
+        let (process, tid) = w.child(10);
+        w.poke(WORD, &5_u32.to_le_bytes());
+        w.spawn(40);
+        let waiter = w.me();
+        let (expected, deadline, bitset) = (5, FOREVER, futex::ANY);
+        w.blocks(&Call::FutexWait { address: WORD, expected, flags: 0, deadline, bitset });
+        w.poke(WORD, &0_u32.to_le_bytes());
+        w.call(&Call::ThreadCtl { process, tid, command: thread_ctl::OWNER_DIED, value: WORD });
+        assert_eq!(w.result_of(waiter), Some(0));
+        assert_eq!(word(w, WORD), 0);
+    });
+}
+
+#[test]
 fn a_thread_tells_where_its_robust_list_is() {
     world(|w| {
         let command = thread_ctl::ROBUST_LIST;
