@@ -1,14 +1,15 @@
 //! What procnto starts by itself: the first server, straight from the boot image.
 
-use crate::memory::space::{self, Secure, Source};
+use crate::memory::space::{self, Launch, Secure, Source};
 use crate::memory::stack::Strings;
 use crate::process::exec::name_of;
 use crate::process::fork::create;
+use crate::process::limits::INFINITY;
 use crate::process::table::{Executable, Generation, Process, Program};
 use crate::state::State;
 use crate::system::{Clock, System};
 use alloc::vec::Vec;
-use io_msg::start::{START_INFO, StartInfo};
+use io_msg::start::{STACK_SIZE, START_INFO, StartInfo};
 use neutrino_abi::Errno;
 use neutrino_abi::handle::SYSMGR_PID;
 use neutrino_abi::process::{ProcessArgs, ThreadArgs, able};
@@ -43,8 +44,17 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
     }
     let strings = Strings::new(bytes, 1, 0)?;
     let pid = 2;
-    let info = StartInfo { pid, ppid: SYSMGR_PID, pgrp: pid, session: pid, ..StartInfo::default() };
-    let ready = space::build(system, &state.pieces, source, &strings, (&info, Secure::No))?;
+    let limits = [INFINITY; 3];
+    let info = StartInfo {
+        pid,
+        ppid: SYSMGR_PID,
+        pgrp: pid,
+        session: pid,
+        limits,
+        ..StartInfo::default()
+    };
+    let launch = Launch { info, secure: Secure::No, stack: STACK_SIZE };
+    let ready = space::build(system, &state.pieces, source, &strings, &launch)?;
     let arguments = ProcessArgs {
         space: ready.space,
         pgrp: pid,
@@ -73,6 +83,7 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
         name: name_of(&path),
         path,
         arguments: strings.arguments().to_vec(),
+        cwd: 0,
         executable,
         generation: Generation::Executed,
     };

@@ -2,7 +2,7 @@
 
 use crate::state::{Client, State};
 use crate::system::{Clock, Control, Sent, System};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use neutrino_abi::Errno;
@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Signal { handle: u32, number: u32, code: i32 },
     Pulse { coid: u32, code: i8, value: u64 },
     Control(u32, Control),
+    OwnerDied { tid: u32, address: u64 },
+    Priority { tid: u32, priority: u32 },
 }
 
 #[derive(Default)]
@@ -30,6 +32,12 @@ pub(crate) struct Fake {
     pub(crate) file: RefCell<Vec<u8>>,
     pub(crate) mappings: RefCell<Vec<MapArgs>>,
     pub(crate) written: RefCell<Vec<(u64, Vec<u8>)>>,
+    /// The threads of every process.
+    pub(crate) threads: RefCell<Vec<ThreadInfo>>,
+    /// Words of every space, by address.
+    pub(crate) words: RefCell<BTreeMap<u64, u64>>,
+    /// What other servers answer, in turn: an outcome, and data.
+    pub(crate) answers: RefCell<VecDeque<(Result<i64, Errno>, Vec<u8>)>>,
     next: Cell<u32>,
 }
 
@@ -72,6 +80,19 @@ impl System for Fake {
     fn send(&self, _coid: u32, _message: &[u8], _reply: &mut [u8]) -> Result<Sent, Errno> {
         Err(Errno::ENOSYS)
     }
+    fn send_within(
+        &self,
+        _coid: u32,
+        _message: &[u8],
+        reply: &mut [u8],
+        _nanoseconds: u64,
+    ) -> Result<i64, Errno> {
+        let Some((outcome, data)) = self.answers.borrow_mut().pop_front() else {
+            return Err(Errno::ENOSYS);
+        };
+        reply[..data.len()].copy_from_slice(&data);
+        outcome
+    }
     fn duplicate(&self, _handle: u32) -> Result<u32, Errno> {
         Ok(self.handle())
     }
@@ -88,6 +109,13 @@ impl System for Fake {
         self.note(Event::Control(process, control));
         Ok(())
     }
+    fn copy_handle(&self, _process: u32, number: u32) -> Result<u32, Errno> {
+        if number == 99 { Err(Errno::EBADF) } else { Ok(self.handle()) }
+    }
+    fn owner_died(&self, _process: u32, tid: u32, address: u64) -> Result<(), Errno> {
+        self.note(Event::OwnerDied { tid, address });
+        Ok(())
+    }
     fn set_credentials(&self, _process: u32, _credentials: &Credentials) -> Result<(), Errno> {
         Ok(())
     }
@@ -98,13 +126,15 @@ impl System for Fake {
     fn thread_create(&self, _process: u32, _arguments: &ThreadArgs) -> Result<u32, Errno> {
         Ok(1)
     }
-    fn thread_info(&self, _process: u32, _tid: u32) -> Result<ThreadInfo, Errno> {
-        Err(Errno::ESRCH)
+    fn thread_info(&self, _process: u32, tid: u32) -> Result<ThreadInfo, Errno> {
+        let threads = self.threads.borrow();
+        threads.iter().find(|thread| thread.tid >= tid).copied().ok_or(Errno::ESRCH)
     }
     fn sched_get(&self, _process: u32, _tid: u32) -> Result<SchedParam, Errno> {
         Ok(SchedParam::default())
     }
-    fn sched_set(&self, _process: u32, _tid: u32, _new: &SchedParam) -> Result<(), Errno> {
+    fn sched_set(&self, _process: u32, tid: u32, new: &SchedParam) -> Result<(), Errno> {
+        self.note(Event::Priority { tid, priority: new.priority });
         Ok(())
     }
     fn handle_info(&self, _process: u32, _from: u32) -> Result<(u32, HandleInfo), Errno> {
@@ -123,8 +153,11 @@ impl System for Fake {
     fn space_of(&self, _process: u32) -> Result<u32, Errno> {
         Ok(self.handle())
     }
-    fn space_read(&self, _space: u32, _address: u64, _buffer: &mut [u8]) -> Result<usize, Errno> {
-        Err(Errno::EFAULT)
+    fn space_read(&self, _space: u32, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let words = self.words.borrow();
+        let word = words.get(&address).ok_or(Errno::EFAULT)?;
+        buffer.copy_from_slice(&word.to_le_bytes());
+        Ok(8)
     }
     fn space_write(&self, _space: u32, address: u64, bytes: &[u8]) -> Result<usize, Errno> {
         self.written.borrow_mut().push((address, bytes.to_vec()));

@@ -9,6 +9,7 @@
 //! - [`memory`]: from an executable file to an address space.
 //! - [`path`]: which server owns which prefix.
 //! - [`builtin`]: what procnto's own files in `/proc` and `/dev` hold.
+//! - [`random`]: the bytes of `/dev/random` and of every program's `AT_RANDOM`.
 //!
 //! Rules kept everywhere: the state lock is never held across a message to another server, and a
 //! message to another server is only sent by a worker while others are left to receive.
@@ -29,6 +30,7 @@ pub mod builtin;
 pub mod memory;
 pub mod path;
 pub mod process;
+pub mod random;
 pub mod server;
 pub mod state;
 pub mod system;

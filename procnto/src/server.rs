@@ -44,7 +44,7 @@ pub fn handle(
         kind::PROC_SETIDS => identity::set(state, system, client, &header::<SetIds>(bytes)?),
         kind::PROC_USAGE => identity::usage(state, system, client, header::<Target>(bytes)?.id),
         kind::PROC_RLIMIT => limits::rlimit(state, system, client, &header::<Rlimit>(bytes)?),
-        kind::PROC_PRIORITY => priority::nice(state, client, &header::<Priority>(bytes)?),
+        kind::PROC_PRIORITY => priority::nice(state, system, client, &header::<Priority>(bytes)?),
         kind::PROC_SCHED => priority::sched(state, system, client, &header::<Sched>(bytes)?),
         _ => handle_names(state, system, client, (kind, bytes)),
     }

@@ -1,5 +1,6 @@
 //! The state that the one lock guards, and the queue of work that must be done without it.
 
+use crate::builtin::link::{Found, Question};
 use crate::memory::space::Pieces;
 use crate::path::tree::Tree;
 use crate::process::death::Obituary;
@@ -25,6 +26,8 @@ pub struct State {
     pub jobs: VecDeque<Job>,
     /// How many workers are busy with a job, and may be waiting for another server.
     pub busy: usize,
+    /// What workers found out for `/proc`, whose thread fetches it.
+    pub links: Vec<Found>,
     /// What every new address space gets.
     pub pieces: Pieces,
     /// The first program has been started.
@@ -55,6 +58,8 @@ pub enum Job {
         /// Absolute path of the terminal.
         terminal: Vec<u8>,
     },
+    /// Ask for the target of a link in `/proc`.
+    Link(Question),
     /// Start the first program.
     FirstProgram,
     /// End all processes, then the system.

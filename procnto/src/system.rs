@@ -64,6 +64,14 @@ pub trait System {
     /// Sends a message to another server and waits. Only for workers, without the state lock.
     /// At most one handle is accepted.
     fn send(&self, coid: u32, message: &[u8], reply: &mut [u8]) -> Result<Sent, Errno>;
+    /// As [`System::send`], accepting no handle, for so many nanoseconds at most.
+    fn send_within(
+        &self,
+        coid: u32,
+        message: &[u8],
+        reply: &mut [u8],
+        nanoseconds: u64,
+    ) -> Result<i64, Errno>;
     /// Names the same object once more (`ConnectDup`).
     fn duplicate(&self, handle: u32) -> Result<u32, Errno>;
     /// Closes a handle.
@@ -75,6 +83,10 @@ pub trait System {
     fn process_exec(&self, process: u32, arguments: &ExecArgs) -> Result<(), Errno>;
     /// Changes a process (`ProcessCtl`).
     fn control(&self, process: u32, control: Control) -> Result<(), Errno>;
+    /// Copies a handle of a process into procnto's table.
+    fn copy_handle(&self, process: u32, number: u32) -> Result<u32, Errno>;
+    /// Marks a mutex word as its owner's death does, if the thread owns it.
+    fn owner_died(&self, process: u32, tid: u32, address: u64) -> Result<(), Errno>;
     /// Sets the credentials of a process.
     fn set_credentials(&self, process: u32, credentials: &Credentials) -> Result<(), Errno>;
     /// Sets the name that `pidin` and traces show.

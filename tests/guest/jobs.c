@@ -73,6 +73,16 @@ static void session(void)
     CHECK(tty >= 0 && isatty(tty) && tcgetpgrp(tty) == getpid());
     CHECK(write(tty, "dev tty", 7) == 7);
     CHECK_ERRNO(tcsetpgrp(slave, getpgid(getppid())), EPERM);
+    /* One terminal is enough for a session. */
+    char name[64];
+    int other = posix_openpt(O_RDWR | O_NOCTTY);
+    CHECK(other >= 0 && grantpt(other) == 0 && unlockpt(other) == 0);
+    CHECK(ptsname_r(other, name, sizeof name) == 0);
+    int line = open(name, O_RDWR);
+    CHECK(line >= 0);
+    CHECK_ERRNO(ioctl(line, TIOCSCTTY, 0), EPERM);
+    CHECK_ERRNO(tcgetpgrp(line), ENOTTY);
+    CHECK(tcgetpgrp(slave) == getpid());
 }
 
 static void a_new_session_takes_a_terminal(void)
@@ -100,13 +110,21 @@ static void a_process_moves_between_groups_of_its_session(void)
     check_in_child(groups);
 }
 
+/* A read before the job is in front would stop it, and then keys would have to wait. */
+static void read_in_front(void)
+{
+    while (tcgetpgrp(slave) != getpid())
+        sleep_ms(1);
+    read_terminal();
+}
+
 static void keys(void)
 {
     static const struct {
         const char *key;
         int signal;
     } kill_keys[] = { { "\003", SIGINT }, { "\034", SIGQUIT } };
-    void (*const bodies[])(void) = { wait_forever, spin_forever, read_terminal };
+    void (*const bodies[])(void) = { wait_forever, spin_forever, read_in_front };
     int status;
 
     take_terminal();

@@ -23,7 +23,8 @@ struct Writer {
     done: usize,
 }
 
-/// How many open files an end has, and whether it ever had one (a FIFO waits for its first).
+/// How many open files an end has, and whether it ever had one: who polls a FIFO without waiting to
+/// open it is not told of a hang-up before there was a writer.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct End {
     pub(crate) open: usize,
@@ -72,7 +73,7 @@ impl Pipe {
     /// Takes up to `length` bytes; `None` if the reader has to wait.
     pub(crate) fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         if self.bytes.is_empty() {
-            return self.writers.is_gone().then(Vec::new);
+            return (self.writers.open == 0).then(Vec::new);
         }
         Some(self.bytes.drain(..length.min(self.bytes.len())).collect())
     }
@@ -117,7 +118,7 @@ impl Pipe {
 
     fn serve_writer(&mut self) -> bool {
         let space = self.space();
-        let gone = self.readers.is_gone();
+        let gone = self.readers.open == 0;
         let Some(writer) = self.waiting_writers.front_mut() else { return false };
         let rest = writer.data.length - writer.done;
         let needed = if writer.data.length <= ATOMIC { rest } else { 1 };

@@ -12,6 +12,8 @@ extern crate alloc;
 #[cfg(target_os = "none")]
 mod buffer;
 #[cfg(target_os = "none")]
+mod opening;
+#[cfg(target_os = "none")]
 mod server;
 
 #[cfg(target_os = "none")]
@@ -19,13 +21,13 @@ mod program {
     use neutrino_rt::abi::message::chf;
     use neutrino_rt::start::Arguments;
     use neutrino_rt::{channel, eprintln};
-    use resmgr::{Engine, serve};
+    use resmgr::Engine;
 
     fn main(_arguments: &Arguments) -> i32 {
         let mut engine = Engine::new(super::server::Pipes::default());
         let result = channel::create(chf::DISCONNECT | chf::UNBLOCK).and_then(|chid| {
             engine.attach(chid, "/dev/pipe", 0, io_msg::proc::ATTACH_DIRECTORY)?;
-            Err(serve(&mut engine, chid)) as Result<(), _>
+            Err(super::opening::serve(&mut engine, chid)) as Result<(), _>
         });
         if let Err(errno) = result {
             eprintln!("pipe: cannot serve /dev/pipe: {errno}");

@@ -1,6 +1,7 @@
 //! All pipes. A node is a pipe's number and an end of it.
 
 use crate::buffer::{ATOMIC, Pipe};
+use crate::opening::Openers;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use io_msg::stat::{mode, open};
@@ -11,8 +12,8 @@ use resmgr::{Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Ser
 const FIONREAD: u32 = 0x541b;
 
 /// Ends of a pipe, in the low bits of a node.
-const READING: Node = 0;
-const WRITING: Node = 1;
+pub(crate) const READING: Node = 0;
+pub(crate) const WRITING: Node = 1;
 const BOTH: Node = 2;
 
 const fn node(id: u64, end: Node) -> Node {
@@ -25,6 +26,8 @@ pub(crate) struct Pipes {
     pipes: BTreeMap<u64, Pipe>,
     last: u64,
     changed: Vec<u64>,
+    /// Who waits to open a FIFO.
+    pub(crate) openers: Openers,
 }
 
 impl Pipes {
@@ -33,6 +36,27 @@ impl Pipes {
         let pipe = Pipe::new(name, self.last + 1);
         self.pipes.insert(self.last, pipe);
         self.last
+    }
+
+    /// Whether somebody has an end of a pipe open.
+    pub(crate) fn is_open(&self, id: u64, end: Node) -> bool {
+        let Some(pipe) = self.pipes.get(&id) else { return false };
+        let end = if end == READING { pipe.readers } else { pipe.writers };
+        end.open > 0
+    }
+
+    /// Whether an open of an end may go on, or has to wait for the other.
+    fn enter(&mut self, rcvid: u64, (id, end): (u64, Node), ioflag: u32) -> Result<(), Errno> {
+        let other = end ^ 1;
+        let is_alone = !self.is_open(id, other) && !self.openers.has(id, other);
+        if end == BOTH || !is_alone || self.openers.is_admitted(rcvid) {
+            return Ok(());
+        }
+        match (end, ioflag & open::NONBLOCK != 0) {
+            (READING, true) => Ok(()),
+            (_, true) => Err(Errno::ENXIO),
+            (_, false) => Err(self.openers.wait(rcvid, id, end)),
+        }
     }
 
     fn pipe_of(&mut self, node: Node) -> Result<&mut Pipe, Errno> {
@@ -61,11 +85,12 @@ impl Pipes {
 
     /// Lets a pipe's clients go on, and tells the kernel who is ready.
     fn settle(&mut self, id: u64, ocbs: &Ocbs) {
+        let is_awaited = self.openers.any(id);
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
         pipe.pump();
         let hung_up = if pipe.writers.is_gone() { ready::HUP } else { 0 };
         let readable = hung_up | if pipe.len() > 0 { ready::IN } else { 0 };
-        let broken = if pipe.readers.is_gone() { ready::ERR } else { 0 };
+        let broken = if pipe.readers.open == 0 { ready::ERR } else { 0 };
         let writable = broken | if pipe.space() >= ATOMIC { ready::OUT } else { 0 };
         if pipe.told != (readable, writable) {
             pipe.told = (readable, writable);
@@ -73,7 +98,7 @@ impl Pipes {
             ocbs.notify(node(id, WRITING), writable);
             ocbs.notify(node(id, BOTH), (readable | writable) & (ready::IN | ready::OUT));
         }
-        if pipe.readers.open == 0 && pipe.writers.open == 0 {
+        if pipe.readers.open == 0 && pipe.writers.open == 0 && !is_awaited {
             self.pipes.remove(&id);
         }
     }
@@ -112,20 +137,19 @@ impl Server for Pipes {
         Ok(node(id, READING))
     }
 
-    fn open(&mut self, _: &Request<'_>, asked: Node, ioflag: u32) -> Result<Opening, Errno> {
+    fn open(&mut self, request: &Request<'_>, asked: Node, ioflag: u32) -> Result<Opening, Errno> {
         if asked == 0 {
             return Ok(Opening::Open(0, ready::IN));
         }
         let id = asked >> 2;
-        let pipe = self.pipes.get(&id).ok_or(Errno::ENOENT)?;
         let end = match ioflag & open::ACCMODE {
             open::RDONLY => READING,
-            open::WRONLY if ioflag & open::NONBLOCK != 0 && pipe.readers.open == 0 => {
-                return Err(Errno::ENXIO);
-            }
             open::WRONLY => WRITING,
             _ => BOTH,
         };
+        // One that does not come in leaves no pipe behind.
+        self.changed.push(id);
+        self.enter(request.rcvid, (id, end), ioflag)?;
         Ok(Opening::Open(node(id, end), 0))
     }
 
@@ -184,7 +208,7 @@ impl Server for Pipes {
             Ok(pipe) => pipe,
             Err(errno) => return Outcome::Reply(Err(errno)),
         };
-        if pipe.readers.is_gone() {
+        if pipe.readers.open == 0 {
             return Outcome::Reply(Err(Errno::EPIPE));
         }
         if data.length == 0 {
@@ -226,6 +250,7 @@ impl Server for Pipes {
 
     fn unblock(&mut self, rcvid: u64) {
         let found = self.pipes.iter_mut().find_map(|(&id, pipe)| pipe.unblock(rcvid).then_some(id));
+        let found = found.or_else(|| self.openers.unblock(rcvid));
         self.changed.extend(found);
     }
 

@@ -83,6 +83,10 @@ pub(crate) struct Process {
     /// Lowest break, and the present one.
     pub(crate) brk_start: AtomicU64,
     pub(crate) brk_end: AtomicU64,
+    /// `RLIMIT_FSIZE`, `RLIMIT_DATA` (bytes), `RLIMIT_NOFILE`.
+    pub(crate) file_limit: AtomicU64,
+    pub(crate) data_limit: AtomicU64,
+    pub(crate) descriptor_limit: AtomicU64,
     /// Timer of `alarm` and `setitimer(ITIMER_REAL)`, or 0.
     pub(crate) alarm: AtomicU32,
     /// Not 0: the process may hold record locks.
@@ -330,8 +334,16 @@ impl Process {
         for (to, from) in copied {
             to.store(from.load(Relaxed), Relaxed);
         }
-        copy.brk_start.store(self.brk_start.load(Relaxed), Relaxed);
-        copy.brk_end.store(self.brk_end.load(Relaxed), Relaxed);
+        let copied = [
+            (&copy.brk_start, &self.brk_start),
+            (&copy.brk_end, &self.brk_end),
+            (&copy.file_limit, &self.file_limit),
+            (&copy.data_limit, &self.data_limit),
+            (&copy.descriptor_limit, &self.descriptor_limit),
+        ];
+        for (to, from) in copied {
+            to.store(from.load(Relaxed), Relaxed);
+        }
         for (to, from) in copy.actions.iter().zip(&self.actions) {
             to.store(from.load());
         }

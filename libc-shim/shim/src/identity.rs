@@ -3,12 +3,13 @@
 use crate::block::{int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
+use crate::limit;
 use crate::sys::{self, Errno, Outcome, part, room};
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::kind;
 use io_msg::proc::{Ids, Priority, Rlimit, RlimitReply, Sched, SetIds, Target, Usage, setids};
 use neutrino_abi::handle::SYSMGR_COID;
-use neutrino_abi::sched::{PRIORITY_DEFAULT, policy};
+use neutrino_abi::sched::policy;
 
 /// `getpid()`.
 pub(crate) fn getpid(caller: &mut Caller<'_>, _: Args) -> Outcome {
@@ -189,6 +190,10 @@ pub(crate) fn prlimit64(caller: &mut Caller<'_>, [pid, resource, new, old, ..]: 
     }
     let mut reply = RlimitReply::default();
     caller.send(SYSMGR_COID, &[part(&message)], &[room(&mut reply)], None)?;
+    let is_own = [0, caller.process.pid.load(Relaxed)].contains(&low(pid));
+    if message.subtype == 1 && is_own {
+        limit::remember(caller, message.resource, message.soft);
+    }
     if old != 0 {
         copy::write(old, &[reply.soft, reply.hard])?;
     }
@@ -258,10 +263,10 @@ fn sched(caller: &Caller<'_>, message: &Sched) -> Result<Sched, Errno> {
 /// `SCHED_RESET_ON_FORK`.
 const RESET_ON_FORK: u32 = 0x4000_0000;
 
-/// The native priority for a Linux policy and priority.
+/// The native priority for a Linux policy and priority; 0: where the nice value puts it.
 const fn native(policy: u32, priority: i32) -> Result<u32, Errno> {
     match (policy, priority) {
-        (policy::OTHER | 3 | 5, 0) => Ok(PRIORITY_DEFAULT as u32),
+        (policy::OTHER | 3 | 5, 0) => Ok(0),
         (policy::FIFO | policy::ROUND_ROBIN, 1..=99) => Ok(priority.cast_unsigned()),
         _ => Err(Errno::EINVAL),
     }

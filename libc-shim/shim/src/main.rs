@@ -31,6 +31,7 @@ mod exec;
 mod frame;
 mod identity;
 mod ioctl;
+mod limit;
 mod memory;
 mod meta;
 mod names;

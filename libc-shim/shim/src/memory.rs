@@ -3,6 +3,7 @@
 use crate::block::low;
 use crate::copy;
 use crate::dispatch::{Args, Caller};
+use crate::limit;
 use crate::path::descriptor;
 use crate::sys::{self, Errno, Outcome, part, room};
 use core::sync::atomic::Ordering::Relaxed;
@@ -52,7 +53,10 @@ pub(crate) fn mmap(
         ..MapArgs::default()
     };
     match (flags & map::ANONYMOUS != 0, kinds) {
-        (true, map::PRIVATE) => sys::map(&MapArgs { offset: 0, ..arguments }),
+        (true, map::PRIVATE) => {
+            limit::mappable(caller, &arguments)?;
+            sys::map(&MapArgs { offset: 0, ..arguments })
+        }
         (true, _) => map_shared(&arguments),
         (false, _) => map_file(caller, fd, arguments),
     }
@@ -68,6 +72,7 @@ fn map_shared(arguments: &MapArgs) -> Outcome {
 }
 
 fn map_file(caller: &Caller<'_>, fd: u64, arguments: MapArgs) -> Outcome {
+    limit::mappable(caller, &arguments)?;
     let message = Mmap {
         kind: kind::IO_MMAP,
         protection: arguments.protection,
@@ -104,11 +109,23 @@ pub(crate) fn mprotect(_: &mut Caller<'_>, [address, length, protection, ..]: Ar
 
 /// `mremap(address, old length, new length, flags, new address)`.
 pub(crate) fn mremap(
-    _: &mut Caller<'_>,
+    caller: &mut Caller<'_>,
     [address, old_length, new_length, flags, new_address, _]: Args,
 ) -> Outcome {
     let flags = low(flags);
+    let grown = new_length.saturating_sub(old_length);
+    if grown > 0 && is_data(address) {
+        limit::growable(caller, grown)?;
+    }
     sys::remap(&RemapArgs { address, old_length, new_length, new_address, flags, reserved: 0 })
+}
+
+/// Whether an address is in a private writable mapping.
+fn is_data(address: u64) -> bool {
+    let mut info = MappingInfo::default();
+    sys::mapping(address, &mut info).is_ok()
+        && info.flags & map::SHARED == 0
+        && info.protection & prot::WRITE != 0
 }
 
 /// `madvise(address, length, advice)`.
@@ -189,7 +206,7 @@ pub(crate) fn brk(caller: &mut Caller<'_>, [wanted, ..]: Args) -> Outcome {
             flags: map::PRIVATE | map::ANONYMOUS | map::FIXED_NOREPLACE,
             ..MapArgs::default()
         };
-        if sys::map(&grown).is_err() {
+        if limit::mappable(caller, &grown).is_err() || sys::map(&grown).is_err() {
             return Ok(now);
         }
     } else if wanted_pages < pages {

@@ -3,6 +3,7 @@
 use crate::block::{Scratch, int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
+use crate::limit;
 use crate::path::{self, Base, Found, Request, descriptor, request};
 use crate::sys::{self, Errno, Outcome, part, room, user};
 use core::sync::atomic::Ordering::Relaxed;
@@ -84,6 +85,8 @@ fn status(caller: &mut Caller<'_>, file: File, flags: u32) -> Result<[u8; STAT],
     Ok(bytes)
 }
 const STAT: usize = size_of::<Stat>();
+/// The word of [`statx_words`] where the size starts.
+const SIZE_IN_STATX: usize = 10;
 
 /// `stat(path, buffer)`.
 pub(crate) fn stat(caller: &mut Caller<'_>, [name, buffer, ..]: Args) -> Outcome {
@@ -329,13 +332,21 @@ fn change_times(caller: &mut Caller<'_>, file: File, times: [i64; 4], flags: u32
 
 /// `truncate(path, length)`.
 pub(crate) fn truncate(caller: &mut Caller<'_>, [name, length, ..]: Args) -> Outcome {
+    if caller.process.file_limit.load(Relaxed) != limit::INFINITY {
+        let file = named(caller, name)?;
+        let words = statx_words(&status(caller, file, 0)?);
+        let [low, high] = [SIZE_IN_STATX, SIZE_IN_STATX + 1].map(|word| u64::from(words[word]));
+        limit::resizable(caller, length, high << 32 | low)?;
+    }
     let file = named(caller, name)?;
     change_size(caller, file, SPACE_TRUNCATE, [0, length])
 }
 
 /// `ftruncate(fd, length)`.
 pub(crate) fn ftruncate(caller: &mut Caller<'_>, [fd, length, ..]: Args) -> Outcome {
-    change_size(caller, File::Open(descriptor(fd)?), SPACE_TRUNCATE, [0, length])
+    let coid = descriptor(fd)?;
+    check_size(caller, coid, length)?;
+    change_size(caller, File::Open(coid), SPACE_TRUNCATE, [0, length])
 }
 
 /// `fallocate(fd, mode, offset, length)`: mode 0 only.
@@ -347,7 +358,19 @@ pub(crate) fn fallocate(caller: &mut Caller<'_>, [fd, mode, offset, length, ..]:
     if length == 0 {
         return Err(Errno::EINVAL);
     }
+    check_size(caller, coid, offset.saturating_add(length))?;
     change_size(caller, File::Open(coid), SPACE_ALLOCATE, [offset, length])
+}
+
+/// Holds a new size of an open file against `RLIMIT_FSIZE`.
+fn check_size(caller: &Caller<'_>, coid: u32, size: u64) -> Result<(), Errno> {
+    if caller.process.file_limit.load(Relaxed) == limit::INFINITY {
+        return Ok(());
+    }
+    match limit::size_of_file(caller, coid) {
+        Some(now) => limit::resizable(caller, size, now),
+        None => Ok(()),
+    }
 }
 
 fn change_size(
@@ -356,7 +379,7 @@ fn change_size(
     operation: u16,
     [offset, size]: [u64; 2],
 ) -> Outcome {
-    if offset.cast_signed() < 0 || size.cast_signed() < 0 {
+    if offset.cast_signed() < 0 {
         return Err(Errno::EINVAL);
     }
     let message = Space { kind: kind::IO_SPACE, operation, zero: 0, offset, size };
@@ -411,7 +434,7 @@ mod tests {
         let words = statx_words(&bytes);
         assert_eq!(words[7], 0o100_644);
         assert_eq!(words[8], 77);
-        assert_eq!(words[10], 4096);
+        assert_eq!(words[SIZE_IN_STATX], 4096);
         assert_eq!(words[28], 1_700_000_000);
         assert_eq!((words[34], words[35]), (8, 3));
     }

@@ -276,8 +276,8 @@ pub(crate) fn fcntl(caller: &mut Caller<'_>, [fd, command, argument, ..]: Args) 
     const PIPE_SIZE: u64 = 65536;
     let coid = descriptor(fd)?;
     match low(command) {
-        linux::F_DUPFD => duplicate(coid, argument, 0),
-        linux::F_DUPFD_CLOEXEC => duplicate(coid, argument, COF_CLOEXEC),
+        linux::F_DUPFD => duplicate(caller, coid, argument, 0),
+        linux::F_DUPFD_CLOEXEC => duplicate(caller, coid, argument, COF_CLOEXEC),
         linux::F_GETFD => {
             sys::connect_flags(coid, 0, 0).map(|flags| flags & u64::from(COF_CLOEXEC))
         }
@@ -302,9 +302,13 @@ pub(crate) fn fcntl(caller: &mut Caller<'_>, [fd, command, argument, ..]: Args) 
     }
 }
 
-fn duplicate(coid: u32, minimum: u64, flags: u32) -> Outcome {
+fn duplicate(caller: &Caller<'_>, coid: u32, minimum: u64, flags: u32) -> Outcome {
     if int(minimum) < 0 || low(minimum) >= FD_LIMIT {
         return Err(Errno::EINVAL);
+    }
+    if u64::from(low(minimum)) >= caller.process.descriptor_limit.load(Relaxed) {
+        // A bad descriptor comes first.
+        return sys::connect_flags(coid, 0, 0).and(Err(Errno::EINVAL));
     }
     sys::duplicate(coid, low(minimum), flags)
 }

@@ -5,6 +5,7 @@ use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::sys::{self, Errno, Outcome};
 use crate::time::{self, NANOSECONDS, Timespec};
+use core::sync::atomic::Ordering::Relaxed;
 use neutrino_abi::handle::{FD_LIMIT, PollEntry, ready};
 use neutrino_abi::signal::SignalSet;
 use neutrino_abi::time::FOREVER;
@@ -84,7 +85,7 @@ fn wait(
     mask: Option<&SignalSet>,
 ) -> Outcome {
     let count = low(count);
-    if count > FD_LIMIT {
+    if u64::from(count) > caller.process.descriptor_limit.load(Relaxed) {
         return Err(Errno::EINVAL);
     }
     caller.interruptible(|| sys::poll(entries, count, limit.rest(), mask))

@@ -111,7 +111,6 @@ pub(crate) fn vfork_child(caller: &mut Caller<'_>, child: Child) -> Outcome {
 
 /// `exit_group(status)`.
 pub(crate) fn exit_group(caller: &mut Caller<'_>, [status, ..]: Args) -> Outcome {
-    robust::release(caller);
     open::drop_all_locks(caller);
     send_exit((low(status) & 0xff) << 8)
 }

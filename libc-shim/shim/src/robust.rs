@@ -1,7 +1,8 @@
 //! Robust mutexes: what a thread that ends still holds is marked, and a waiter woken, so that the
 //! next owner learns of it (Linux: `set_robust_list`).
 //!
-//! A process that a signal ends does not come here: its mutexes stay locked.
+//! This is for a thread that ends before its process; the rest is the process manager's, which
+//! knows of the list, too, and walks it whatever ends the process.
 
 use crate::copy;
 use crate::dispatch::Caller;

@@ -300,7 +300,7 @@ rows! {
     __NR_pselect6 "pselect6" => poll::pselect6, Never, Supported;
     __NR_ppoll "ppoll" => poll::ppoll, Never, Supported;
     __NR_unshare "unshare" => system::not_permitted, Always, Refused(Errno::EPERM);
-    __NR_set_robust_list "set_robust_list" => thread::set_robust_list, Always, Partial("a thread that ends marks its mutexes; a process that a signal ends does not");
+    __NR_set_robust_list "set_robust_list" => thread::set_robust_list, Always, Supported;
     __NR_get_robust_list "get_robust_list" => thread::get_robust_list, Always, Partial("of the caller");
     __NR_splice "splice" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_tee "tee" => system::absent, Never, Refused(Errno::ENOSYS);

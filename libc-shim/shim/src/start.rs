@@ -4,10 +4,10 @@ use crate::block::{Process, Scratch, Space, Thread, low};
 use crate::copy;
 use crate::dispatch::Caller;
 use crate::frame::{self, IGNORE};
-use crate::open;
 use crate::path::Base;
 use crate::sys::{self, Errno};
 use crate::{entry, process, timer};
+use crate::{limit, open};
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::start::{INHERITED_MAGIC, StartInfo};
 use io_msg::stat::open as flag;
@@ -37,6 +37,7 @@ fn prepare(info: &StartInfo, stack: u64) -> Result<(), Errno> {
     process.umask.store(0o022, Relaxed);
     process.brk_start.store(info.brk, Relaxed);
     process.brk_end.store(info.brk, Relaxed);
+    limit::start(process, info.limits);
     for (kept, id) in process.ids.iter().zip(info.ids) {
         kept.store(id, Relaxed);
     }

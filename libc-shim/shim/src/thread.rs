@@ -137,6 +137,7 @@ pub(crate) fn set_robust_list(caller: &mut Caller<'_>, [head, size, ..]: Args) -
     if size != 24 {
         return Err(Errno::EINVAL);
     }
+    sys::thread_ctl(0, thread_ctl::ROBUST_LIST, head)?;
     caller.thread.robust_list.set(head);
     Ok(0)
 }

@@ -4,6 +4,7 @@
 use crate::block::{index, int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
+use crate::limit;
 use crate::path::{self, descriptor};
 use crate::sys::{self, Errno, Outcome, part, room, user};
 use io_msg::io::{Lseek, Transfer, XTYPE_NONE, XTYPE_OFFSET, XTYPE_READDIR};
@@ -29,6 +30,14 @@ impl Start {
     /// An offset argument.
     const fn at(offset: u64) -> Result<Self, Errno> {
         if offset.cast_signed() < 0 { Err(Errno::EINVAL) } else { Ok(Self::At(offset)) }
+    }
+
+    /// The offset, if it is not the file's own.
+    const fn offset(self) -> Option<u64> {
+        match self {
+            Self::Here => None,
+            Self::At(offset) => Some(offset),
+        }
     }
 
     const fn header(self, kind: u16, nbytes: u64) -> Transfer {
@@ -82,9 +91,10 @@ fn probe(buffer: u64, count: u64) -> Result<(), Errno> {
 }
 
 fn write_buffer(caller: &Caller<'_>, fd: u64, buffer: u64, count: u64, start: Start) -> Outcome {
-    let count = check(buffer, count)?;
+    let coid = descriptor(fd)?;
+    let count = limit::writable(caller, coid, start.offset(), check(buffer, count)?)?;
     let header = start.header(kind::IO_WRITE, count);
-    let outcome = caller.send(descriptor(fd)?, &[part(&header), user(buffer, count)], &[], None);
+    let outcome = caller.send(coid, &[part(&header), user(buffer, count)], &[], None);
     raise_broken_pipe(caller, outcome)
 }
 
@@ -155,6 +165,8 @@ pub(crate) fn pwritev2(
 fn write_parts(caller: &mut Caller<'_>, fd: u64, parts: u64, count: u64, start: Start) -> Outcome {
     let coid = descriptor(fd)?;
     let (count, bytes) = load_parts(caller, parts, count, 1)?;
+    let bytes = limit::writable(caller, coid, start.offset(), bytes)?;
+    limit::cut(&mut caller.scratch.parts[1..=count], bytes);
     let header = start.header(kind::IO_WRITE, bytes);
     caller.scratch.parts[0] = part(&header);
     let outcome = caller.send(coid, &caller.scratch.parts[..=count], &[], None);

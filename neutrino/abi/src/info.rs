@@ -95,10 +95,12 @@ pub struct ThreadInfo {
     pub mask: u64,
     #[doc(hidden)]
     pub pending: u64,
+    /// Address of its robust list, or 0.
+    pub robust_list: u64,
     /// Its name, NUL-padded.
     pub name: [u8; 16],
 }
-crate::assert_size!(ThreadInfo, 88);
+crate::assert_size!(ThreadInfo, 96);
 
 /// One process, as `ProcessInfo` tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]

@@ -136,6 +136,12 @@ pub mod thread_ctl {
     pub const CLEAR_TID: u32 = 4;
     /// Value: address of a NUL-terminated name of at most 15 bytes (QNX: `_NTO_TCTL_NAME`).
     pub const NAME: u32 = 5;
+    /// Value: address of the thread's robust list, which the process manager walks when the thread's
+    /// process ends or executes.
+    pub const ROBUST_LIST: u32 = 6;
+    /// Value: address of a mutex word in the thread's space. If the thread owns it, it goes to the
+    /// next waiter, marked `futex::OWNER_DIED`; if nobody does, a waiter is woken. Needs `able::PROCESS`.
+    pub const OWNER_DIED: u32 = 7;
     /// Holds the thread (QNX: `_NTO_TCTL_ONE_THREAD_HOLD`).
     pub const HOLD: u32 = 8;
     /// Lets it go on (QNX: `_NTO_TCTL_ONE_THREAD_CONT`).
@@ -170,4 +176,6 @@ pub mod process_ctl {
     pub const TERMINATE: u32 = 10;
     /// Number: highest address-space size in bytes (`RLIMIT_AS`).
     pub const SET_SPACE_LIMIT: u32 = 11;
+    /// Number: a handle of that process; result: the same object's number in the caller's table.
+    pub const COPY_HANDLE: u32 = 12;
 }

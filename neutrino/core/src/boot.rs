@@ -44,6 +44,7 @@ impl Kernel {
             session: SYSMGR_PID,
             abilities: able::ALL,
             fd_limit: neutrino_abi::handle::FD_LIMIT,
+            space_limit: u64::MAX,
             space: Some(space),
             references: 1,
             name: *b"procnto\0\0\0\0\0\0\0\0\0",

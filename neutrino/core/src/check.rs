@@ -66,7 +66,10 @@ impl Kernel {
             count(bucket, &|thread| matches!(thread.state, State::Futex { .. }))?;
         }
         for (id, mutex) in self.mutexes.iter() {
-            count(&mutex.waiters, &|thread| thread.state == State::Mutex { mutex: id })?;
+            count(
+                &mutex.waiters,
+                &|thread| matches!(thread.state, State::Mutex { mutex, .. } if mutex == id),
+            )?;
         }
         for cpu in &self.cpus {
             for (level, queue) in cpu.ready.iter().enumerate() {

@@ -44,7 +44,7 @@ impl Kernel {
                 let server = self.channels[channel].process;
                 (self.processes[server].pid, self.channels[channel].chid)
             }
-            (State::Mutex { mutex }, None) => (self.threads[self.mutexes[mutex].owner].tid, 0),
+            (State::Mutex { mutex, .. }, None) => (self.threads[self.mutexes[mutex].owner].tid, 0),
             (_, None) => (0, 0),
         };
         ThreadInfo {
@@ -61,6 +61,7 @@ impl Kernel {
             sp: registers.rsp,
             mask: thread.mask,
             pending: thread.pending.set,
+            robust_list: thread.robust_list,
             name: thread.name,
         }
     }

@@ -2,7 +2,7 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::handle::{SELF, SIDE_CHANNEL};
-use neutrino_abi::memory::{MapArgs, RemapArgs, object};
+use neutrino_abi::memory::{MapArgs, PAGE_SIZE, RemapArgs, map, object};
 use neutrino_abi::process::able;
 
 use crate::Kernel;
@@ -130,6 +130,23 @@ impl Kernel {
         Ok(Outcome::DONE)
     }
 
+    /// Whether a process may map `length` bytes more; those in the place of others, at `replacing`,
+    /// do not count.
+    ///
+    /// # Errors
+    /// ENOMEM (`RLIMIT_AS`).
+    fn within_limit(&self, t: ThreadId, length: u64, replacing: Option<u64>) -> Result<(), Errno> {
+        let limit = self.processes[self.process_of(t)].space_limit;
+        if limit == u64::MAX {
+            return Ok(());
+        }
+        let space = self.space(t);
+        let replaced = replacing.map_or(0, |start| self.memory.mapped_within(space, start, length));
+        let length = length.div_ceil(PAGE_SIZE).saturating_mul(PAGE_SIZE);
+        let mapped = self.memory.space_usage(space).mapped_bytes.saturating_sub(replaced);
+        if mapped.saturating_add(length) > limit { Err(Errno::ENOMEM) } else { Ok(()) }
+    }
+
     /// `MemMap`.
     pub(crate) fn mem_map(
         &mut self,
@@ -139,6 +156,11 @@ impl Kernel {
         address: u64,
     ) -> Result<Outcome, Errno> {
         let arguments: MapArgs = self.load(m, Place { space: self.space(t), address })?;
+        if space == SELF {
+            let MapArgs { address, length, flags, .. } = arguments;
+            let is_fixed = flags & (map::FIXED | map::FIXED_NOREPLACE) == map::FIXED;
+            self.within_limit(t, length, if is_fixed { Some(address) } else { None })?;
+        }
         let space = self.space_argument(t, space)?;
         let object = match arguments.object {
             0 => None,
@@ -157,6 +179,7 @@ impl Kernel {
     ) -> Result<Outcome, Errno> {
         let space = self.space(t);
         let arguments: RemapArgs = self.load(m, Place { space, address })?;
+        self.within_limit(t, arguments.new_length.saturating_sub(arguments.old_length), None)?;
         let moved = self.memory.remap(m, space, &arguments)?;
         Ok(Outcome::Value(moved.cast_signed()))
     }

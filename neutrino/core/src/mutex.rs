@@ -91,7 +91,7 @@ impl Kernel {
         let Some(mutex) = known.or_else(|| self.mutex_add(owner, key)) else {
             return Err(Errno::EAGAIN);
         };
-        self.transition(t, State::Mutex { mutex });
+        self.transition(t, State::Mutex { mutex, address });
         let mut waiters = self.mutexes[mutex].waiters;
         waiters.insert_ordered(&mut self.threads, t, precedes);
         self.mutexes[mutex].waiters = waiters;
@@ -185,15 +185,69 @@ impl Kernel {
     // Bound: its contended mutexes.
     pub(crate) fn mutexes_abandon(&mut self, m: &mut impl Machine, t: ThreadId) {
         while let Some(id) = self.threads[t].mutexes.first() {
-            let place = match self.mutexes[id].key {
-                FutexKey::Private { space, address } => Some(Place { space, address }),
-                FutexKey::Shared { .. } => None,
-            };
-            let handed = place
-                .is_some_and(|place| self.mutex_hand_over(m, id, place, futex::OWNER_DIED).is_ok());
-            if !handed && let Some(waiter) = self.mutexes[id].waiters.first() {
-                self.wake_with(m, waiter, Err(Errno::EOWNERDEAD));
+            self.mutex_inherit(m, id);
+        }
+    }
+
+    /// Gives a dead owner's mutex to its first waiter, by the word as that waiter sees it. One that
+    /// has unmapped the word meanwhile gets an error, and the next its turn.
+    fn mutex_inherit(&mut self, m: &mut impl Machine, id: MutexId) {
+        let Some(next) = self.mutexes[id].waiters.first() else { return };
+        let State::Mutex { address, .. } = self.threads[next].state else { return };
+        let place = Place { space: self.space(next), address };
+        if self.mutex_hand_over(m, id, place, futex::OWNER_DIED).is_err() {
+            self.wake_with(m, next, Err(Errno::EOWNERDEAD));
+        }
+    }
+
+    /// The owner of a mutex on a robust list is about to end (`thread_ctl::OWNER_DIED`).
+    ///
+    /// # Errors
+    /// EFAULT, EINVAL for a bad address.
+    // Bound: one turn for each time that another CPU's thread changes the word.
+    pub(crate) fn mutex_owner_died(
+        &mut self,
+        m: &mut impl Machine,
+        owner: ThreadId,
+        address: u64,
+    ) -> Result<(), Errno> {
+        let private = self.futex_key(m, owner, address, 0)?;
+        let shared = self.futex_key(m, owner, address, futex::SHARED)?;
+        let place = Place { space: self.space(owner), address };
+        let mut word: u32 = self.load(m, place)?;
+        if word & futex::TID_MASK == 0 {
+            // It was unlocked, and nobody may have been told yet.
+            self.wake_one(m, &private, &shared);
+            return Ok(());
+        }
+        if word & futex::TID_MASK != self.threads[owner].tid {
+            return Ok(());
+        }
+        let known = self.mutex_find(owner, &private).or_else(|| self.mutex_find(owner, &shared));
+        if let Some(id) = known {
+            self.mutex_inherit(m, id);
+            return Ok(());
+        }
+        loop {
+            let marked = word & futex::WAITERS | futex::OWNER_DIED;
+            let found = self.memory.compare_exchange(m, place, word, marked)?;
+            if found == word {
+                break;
             }
+            // A waiter has said that it waits.
+            word = found;
+        }
+        if word & futex::WAITERS != 0 {
+            self.wake_one(m, &private, &shared);
+        }
+        Ok(())
+    }
+
+    /// Wakes a waiter on a word. Nothing says whether waiters share it with other processes.
+    fn wake_one(&mut self, m: &mut impl Machine, private: &FutexKey, shared: &FutexKey) {
+        let woken = self.futex_wake_key(m, private, 1, futex::ANY);
+        if private != shared && woken == 0 {
+            self.futex_wake_key(m, shared, 1, futex::ANY);
         }
     }
 }

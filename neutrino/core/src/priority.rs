@@ -72,7 +72,7 @@ impl Kernel {
                     self.dirty_add(server);
                 }
             }
-            State::Mutex { mutex } => {
+            State::Mutex { mutex, .. } => {
                 let owner = self.mutexes[mutex].owner;
                 self.dirty_add(owner);
             }
@@ -106,7 +106,7 @@ impl Kernel {
                 queue.insert_ordered(&mut self.threads, t, precedes);
                 self.channels[channel].senders = queue;
             }
-            State::Mutex { mutex } => {
+            State::Mutex { mutex, .. } => {
                 let mut queue = self.mutexes[mutex].waiters;
                 queue.remove(&mut self.threads, t);
                 self.threads[t].effective = priority;

@@ -73,6 +73,8 @@ pub struct Process {
     pub(crate) thread_count: u32,
     pub(crate) handles: Table,
     pub(crate) fd_limit: u32,
+    /// Most bytes that it may have mapped.
+    pub(crate) space_limit: u64,
     pub(crate) credentials: Credentials,
     pub(crate) pgrp: u32,
     pub(crate) session: u32,
@@ -110,6 +112,7 @@ impl Slot for Process {
         thread_count: 0,
         handles: Table::EMPTY,
         fd_limit: 0,
+        space_limit: 0,
         credentials: Credentials {
             ruid: 0,
             euid: 0,

@@ -69,7 +69,13 @@ impl Kernel {
         t: ThreadId,
     ) -> Process {
         let ProcessArgs { pid, pgrp, session, abilities, .. } = *arguments;
-        let fresh = Process { life: Life::Alive, pid, fd_limit: FD_LIMIT, ..Process::VACANT };
+        let fresh = Process {
+            life: Life::Alive,
+            pid,
+            fd_limit: FD_LIMIT,
+            space_limit: u64::MAX,
+            ..Process::VACANT
+        };
         match parent {
             None => {
                 let first_mask = self.threads[t].mask;
@@ -83,6 +89,7 @@ impl Kernel {
                     session: model.session,
                     abilities: model.abilities,
                     fd_limit: model.fd_limit,
+                    space_limit: model.space_limit,
                     name: model.name,
                     personality: model.personality,
                     ignored: model.ignored,
@@ -186,6 +193,7 @@ impl Kernel {
         thread.tid = pid;
         thread.signal_area = 0;
         thread.clear_tid = 0;
+        thread.robust_list = 0;
         thread.saved_mask = None;
         thread.latch = Latch::Clear;
         let ExecArgs { entry, stack, argument, .. } = arguments;
@@ -251,7 +259,15 @@ impl Kernel {
             process_ctl::STOP => self.process_stop(m, id, number::SIGSTOP),
             process_ctl::CONTINUE => self.process_continue(m, id),
             process_ctl::TERMINATE => return self.process_bury(m, t, id),
-            process_ctl::SET_SPACE_LIMIT => return Err(Errno::ENOSYS),
+            process_ctl::SET_SPACE_LIMIT => self.processes[id].space_limit = value,
+            process_ctl::COPY_HANDLE => {
+                let number = small.map_err(|_| Errno::EBADF)?;
+                let Handle { target, .. } = self.handle_to_copy(id, number)?;
+                let copy = Handle { target, flags: 0 };
+                let number = self.handle_add(caller, SIDE_CHANNEL, copy)?;
+                self.target_share(target);
+                return Ok(Outcome::value(number));
+            }
             _ => return Err(Errno::EINVAL),
         }
         Ok(Outcome::DONE)

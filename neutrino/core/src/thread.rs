@@ -122,6 +122,8 @@ pub enum State {
     Mutex {
         /// What it waits for.
         mutex: MutexId,
+        /// The word, in the thread's own space.
+        address: u64,
     },
     /// In `FutexWait`.
     Futex {
@@ -272,6 +274,8 @@ pub struct Thread {
     pub(crate) signal_area: u64,
 
     pub(crate) clear_tid: u64,
+    /// Address of its robust list; the kernel only tells it.
+    pub(crate) robust_list: u64,
     pub(crate) name: [u8; 16],
 }
 
@@ -309,6 +313,7 @@ impl Slot for Thread {
         pending: Pending::EMPTY,
         signal_area: 0,
         clear_tid: 0,
+        robust_list: 0,
         name: [0; 16],
     };
     fn is_vacant(&self) -> bool {

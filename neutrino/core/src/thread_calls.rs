@@ -203,6 +203,11 @@ impl Kernel {
             thread_ctl::GS_BASE => m.set_gs_base(slot(target), value),
             thread_ctl::SIGNAL_AREA => self.threads[target].signal_area = value,
             thread_ctl::CLEAR_TID => self.threads[target].clear_tid = value,
+            thread_ctl::ROBUST_LIST => self.threads[target].robust_list = value,
+            thread_ctl::OWNER_DIED => {
+                self.needs(t, able::PROCESS)?;
+                self.mutex_owner_died(m, target, value)?;
+            }
             thread_ctl::NAME => {
                 let place = Place { space: self.space(t), address: value };
                 let mut name: [u8; 16] = self.load(m, place)?;

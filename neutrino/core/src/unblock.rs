@@ -57,7 +57,7 @@ impl Kernel {
                 queue.remove(&mut self.threads, t);
             }
             State::Reply { channel, sending, .. } => self.unlink_reply(m, t, channel, &sending),
-            State::Mutex { mutex } => self.mutex_leave(m, t, mutex),
+            State::Mutex { mutex, .. } => self.mutex_leave(m, t, mutex),
             State::Futex { key, .. } => self.futex_leave(t, &key),
             State::Poll(_) => self.poll_leave(t),
         }

@@ -58,8 +58,18 @@ pub struct Ready {
     pub program: Program,
 }
 
-/// Builds the address space of a program; `info` holds what is known already, `is_secure` whether
-/// it gained rights.
+/// How a program starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch {
+    /// What is known already.
+    pub info: StartInfo,
+    /// Whether it gained rights.
+    pub secure: Secure,
+    /// Most bytes of its main stack (`RLIMIT_STACK`).
+    pub stack: u64,
+}
+
+/// Builds the address space of a program.
 ///
 /// # Errors
 /// ENOEXEC, ENOMEM, E2BIG.
@@ -68,7 +78,7 @@ pub fn build(
     pieces: &Pieces,
     source: Source,
     strings: &Strings,
-    (info, secure): (&StartInfo, Secure),
+    launch: &Launch,
 ) -> Result<Ready, Errno> {
     let read = |offset: u64, buffer: &mut [u8]| {
         let n = system.object_read(source.object, source.offset + offset, buffer)?;
@@ -80,8 +90,10 @@ pub fn build(
     }
     let mut random = [0; 16];
     system.random(&mut random);
-    let stack = stack::build(STACK_TOP, strings, &facts(&program, info, secure), random);
-    if stack.bytes.len() as u64 > STACK_SIZE / 4 {
+    let Launch { info, secure, stack: stack_size } = *launch;
+    let stack = stack::build(STACK_TOP, strings, &facts(&program, &info, secure), random);
+    let stack_size = stack_size.min(STACK_SIZE).next_multiple_of(PAGE_SIZE);
+    if stack.bytes.len() as u64 > stack_size / 4 {
         return Err(Errno::E2BIG);
     }
     let space = system.space_create()?;
@@ -90,9 +102,9 @@ pub fn build(
         entry: program.entry,
         stack: stack.pointer,
         brk: program.heap,
-        ..*info
+        ..info
     };
-    match fill(system, pieces, (space, source), &program, (&stack, &info)) {
+    match fill(system, pieces, (space, source), &program, (&stack, &info, stack_size)) {
         Ok(entry) => Ok(Ready { space, entry, stack: stack.pointer, program }),
         Err(errno) => {
             system.close(space);
@@ -137,7 +149,7 @@ fn fill(
     pieces: &Pieces,
     (space, source): (u32, Source),
     program: &Program,
-    (stack, info): (&Stack, &StartInfo),
+    (stack, info, stack_size): (&Stack, &StartInfo, u64),
 ) -> Result<u64, Errno> {
     for segment in &program.segments {
         map_segment(system, space, source, segment)?;
@@ -152,7 +164,7 @@ fn fill(
         }
         entry = shim.entry;
     }
-    map_anonymous(system, space, (STACK_TOP - STACK_SIZE, STACK_SIZE), map::NORESERVE)?;
+    map_anonymous(system, space, (STACK_TOP - stack_size, stack_size), map::NORESERVE)?;
     map_anonymous(system, space, (START_INFO, PAGE_SIZE), 0)?;
     let clock = MapArgs {
         address: TIME_PAGE,

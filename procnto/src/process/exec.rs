@@ -4,10 +4,11 @@
 //! The worker holds no lock while it waits for the file server, so the process may end meanwhile:
 //! what was built is then thrown away.
 
-use crate::memory::space::{self, Ready, Secure, Source};
+use crate::memory::space::{self, Launch, Ready, Secure, Source};
 use crate::memory::stack::Strings;
-use crate::process::credentials;
+use crate::process::limits::resource;
 use crate::process::table::{Executable, Generation, Program};
+use crate::process::{credentials, robust};
 use crate::state::{Client, Shared, State};
 use crate::system::{Control, System};
 use alloc::vec;
@@ -93,19 +94,21 @@ fn replace<Y: System>(
     (head, strings): (&Exec, &Strings),
     (executable, path, stat): (Executable, Vec<u8>, Stat),
 ) -> Result<(), Errno> {
-    let (info, new, pieces) = shared.with(|state| {
+    let (info, new, pieces, stack) = shared.with(|state| {
         let (info, new) = start_info(state, client, head, &stat)?;
-        Ok((info, new, state.pieces.clone()))
+        let stack = state.processes.get(client.info.pid)?.limits.get(resource::STACK).soft;
+        Ok((info, new, state.pieces.clone(), stack))
     })?;
     let secure = if new == new_without_file(shared, client)? { Secure::No } else { Secure::Yes };
     let source =
         Source { object: executable.object, offset: executable.offset, size: executable.size };
-    let ready = space::build(system, &pieces, source, strings, (&info, secure))?;
+    let ready = space::build(system, &pieces, source, strings, &Launch { info, secure, stack })?;
     let program = Program {
         name: name_of(strings.path()),
         path,
         arguments: strings.arguments().to_vec(),
         executable: Some(Executable { load_bias: ready.program.load_bias, ..executable }),
+        cwd: head.inherited.cwd,
         generation: Generation::Executed,
     };
     let result = shared.with(|state| commit(state, system, client, &ready, (program, &new)));
@@ -136,6 +139,8 @@ fn start_info(
         ids: [new.ruid, new.euid, new.rgid, new.egid],
         pgrp: process.group,
         session: process.session,
+        limits: [resource::FSIZE, resource::DATA, resource::NOFILE]
+            .map(|which| process.limits.get(which).soft),
         inherited: head.inherited,
         ..StartInfo::default()
     };
@@ -162,6 +167,7 @@ fn commit(
     if *new != process.credentials {
         system.set_credentials(handle, new)?;
     }
+    robust::release(system, handle);
     if let Err(errno) = system.process_exec(handle, &arguments) {
         // The old program goes on as it was; if it is gone, nobody minds.
         let _gone = system.set_credentials(handle, &process.credentials);

@@ -1,14 +1,14 @@
 //! The end of a process, by whatever cause: one path.
 //!
-//! Order: the kernel ends threads and handles (so that every peer is free), a `vfork` parent goes
+//! Order: mutexes that its threads hold are marked, the kernel ends threads and handles (so that every peer is free), a `vfork` parent goes
 //! on, children find a new parent, the session loses its terminal, stopped orphans are woken, and
 //! at last the parent learns of it. A child whose parent does not care leaves no zombie.
 
 use crate::path::attach;
-use crate::process::session;
 use crate::process::signal::child_signal;
 use crate::process::table::{Condition, Consumption, Report};
 use crate::process::wait;
+use crate::process::{robust, session};
 use crate::state::{Answer, Client, FirstProgram, State};
 use crate::system::{Control, System};
 use alloc::format;
@@ -65,6 +65,7 @@ fn terminate(state: &mut State, system: &impl System, pid: u32) -> Option<Consum
     }
     let handle = process.handle.take()?;
     let info = system.process_info(handle).unwrap_or_default();
+    robust::release(system, handle);
     // A process that cannot be ended any more has ended.
     let _ended = system.control(handle, Control::Terminate);
     system.close(handle);

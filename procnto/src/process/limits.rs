@@ -15,7 +15,11 @@ pub const COUNT: usize = 16;
 
 /// The resources that mean something here; the others are only remembered.
 pub mod resource {
-    /// Size of the main stack.
+    /// Size of a file; the personality keeps it.
+    pub const FSIZE: usize = 1;
+    /// Private writable memory; the personality keeps it.
+    pub const DATA: usize = 2;
+    /// Size of the main stack; counts at the next exec.
     pub const STACK: usize = 3;
     /// Processes of one user.
     pub const NPROC: usize = 6;

@@ -17,6 +17,7 @@ pub mod fork;
 pub mod identity;
 pub mod limits;
 pub mod priority;
+pub mod robust;
 pub mod session;
 pub mod shutdown;
 pub mod signal;

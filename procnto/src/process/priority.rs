@@ -1,4 +1,7 @@
 //! Nice values, and scheduling parameters of threads by their system-wide number.
+//!
+//! Priorities are strict here: a nice value is a priority, not a share. It moves the threads of a
+//! process that are `SCHED_OTHER`; a nicer one runs when nobody less nice is ready.
 
 use crate::process::signal::process_of_thread;
 use crate::process::table::Process;
@@ -19,11 +22,29 @@ const PRIO_PROCESS: u32 = 0;
 const PRIO_PGRP: u32 = 1;
 const PRIO_USER: u32 = 2;
 
-/// Serves `PROC_PRIORITY`. Nice values are remembered and have no effect on scheduling.
+/// The priority of `SCHED_OTHER` threads at a nice value: 10 at 0, down to 1 at 19, up to 20 at -20.
+/// Every value but 0 has an effect, and two steps apart always differ from each other.
+#[must_use]
+pub fn of_nice(nice: i32) -> u32 {
+    const BELOW: u32 = PRIORITY_DEFAULT as u32 - 1;
+    let steps = nice.unsigned_abs();
+    if nice > 0 {
+        u32::from(PRIORITY_DEFAULT) - (steps.min(19) * BELOW).div_ceil(19)
+    } else {
+        u32::from(PRIORITY_DEFAULT) + steps.min(20).div_ceil(2)
+    }
+}
+
+/// Serves `PROC_PRIORITY`.
 ///
 /// # Errors
 /// EINVAL, ESRCH, EPERM, EACCES.
-pub fn nice(state: &mut State, client: &Client, message: &Priority) -> Result<Answer, Errno> {
+pub fn nice(
+    state: &mut State,
+    system: &impl System,
+    client: &Client,
+    message: &Priority,
+) -> Result<Answer, Errno> {
     let caller = state.processes.get(client.info.pid)?;
     let (caller_ids, group) = (caller.credentials, caller.group);
     let who = message.who;
@@ -42,7 +63,7 @@ pub fn nice(state: &mut State, client: &Client, message: &Priority) -> Result<An
         return Ok(Answer::Status(i64::from(20 - lowest)));
     }
     let nice = message.nice.clamp(-20, 19);
-    for process in chosen {
+    for process in &chosen {
         let is_own =
             [process.credentials.ruid, process.credentials.euid].contains(&caller_ids.euid);
         if caller_ids.euid != 0 && !is_own {
@@ -51,9 +72,29 @@ pub fn nice(state: &mut State, client: &Client, message: &Priority) -> Result<An
         if caller_ids.euid != 0 && nice < process.nice {
             return Err(Errno::EACCES);
         }
+    }
+    for process in chosen {
         process.nice = nice;
+        apply_nice(system, process);
     }
     Ok(Answer::Status(0))
+}
+
+/// Moves the `SCHED_OTHER` threads of a process to where its nice value puts them. New threads are
+/// born where their makers are.
+fn apply_nice(system: &impl System, process: &Process) {
+    let Some(handle) = process.handle else { return };
+    let priority = of_nice(process.nice);
+    let mut tid = 0;
+    // Bound: the threads of the process.
+    while let Ok(thread) = system.thread_info(handle, tid) {
+        tid = thread.tid.saturating_add(1);
+        if thread.policy == policy::OTHER {
+            let new = SchedParam { policy: policy::OTHER, priority, ..SchedParam::default() };
+            // A thread that ends meanwhile needs no priority.
+            let _gone = system.sched_set(handle, thread.tid, &new);
+        }
+    }
 }
 
 /// Serves `PROC_SCHED`.
@@ -74,7 +115,7 @@ pub fn sched(
     let handle = target.live_handle()?;
     let before = system.sched_get(handle, tid)?;
     if message.subtype == 1 {
-        let new = requested(message)?;
+        let new = requested(message, target.nice)?;
         check_rights(state.processes.get(client.info.pid)?, target, &before, &new)?;
         system.sched_set(handle, tid, &new)?;
     }
@@ -89,9 +130,10 @@ pub fn sched(
     Ok(Answer::Data(0, reply.as_bytes().to_vec()))
 }
 
-fn requested(message: &Sched) -> Result<SchedParam, Errno> {
+/// What a message asks for; `SCHED_OTHER` without a priority is where the nice value puts it.
+fn requested(message: &Sched, nice: i32) -> Result<SchedParam, Errno> {
     let priority = match message.policy {
-        policy::OTHER if message.priority == 0 => u32::from(PRIORITY_DEFAULT),
+        policy::OTHER if message.priority == 0 => of_nice(nice),
         policy::OTHER | policy::FIFO | policy::ROUND_ROBIN => message.priority,
         _ => return Err(Errno::EINVAL),
     };
@@ -111,7 +153,8 @@ fn check_rights(
     if own.euid != 0 && ![target.credentials.ruid, target.credentials.euid].contains(&own.euid) {
         return Err(Errno::EPERM);
     }
-    let is_higher = new.priority > before.priority && new.priority > u32::from(PRIORITY_DEFAULT);
+    let ceiling = of_nice(target.nice).max(u32::from(PRIORITY_DEFAULT));
+    let is_higher = new.priority > before.priority && new.priority > ceiling;
     if is_higher && own.euid != 0 {
         return Err(Errno::EPERM);
     }

@@ -156,7 +156,8 @@ pub fn leave(state: &mut State, pid: u32) {
 /// Serves `PROC_SET_TTY`: a terminal server gives a session its terminal, or takes it (empty path).
 ///
 /// # Errors
-/// EPERM for a client that is no server, ESRCH for no session.
+/// EPERM for a client that is no server and for a session that has another terminal (POSIX.1-2017,
+/// 11.1.3), ESRCH for no session.
 pub fn set_terminal(
     state: &mut State,
     client: &Client,
@@ -169,6 +170,9 @@ pub fn set_terminal(
             let leader = state.processes.get(session)?;
             if leader.session != session || leader.is_zombie() {
                 return Err(Errno::ESRCH);
+            }
+            if state.sessions.terminal(session).is_some_and(|own| own.path != terminal.path) {
+                return Err(Errno::EPERM);
             }
             state.sessions.terminals.insert(session, terminal);
         }

@@ -94,6 +94,8 @@ pub struct Program {
     pub path: Vec<u8>,
     /// Arguments, each with its NUL.
     pub arguments: Vec<u8>,
+    /// Number of its connection to the current directory, or 0: not known.
+    pub cwd: u32,
     /// The file.
     pub executable: Option<Executable>,
     /// It has executed a program since its fork (`setpgid` by the parent is over then).
@@ -135,7 +137,7 @@ pub struct Process {
     pub program: Program,
     /// Signal to the parent at its end, or 0.
     pub exit_signal: u32,
-    /// Nice value; it is only remembered.
+    /// Nice value ([`crate::process::priority::of_nice`]).
     pub nice: i32,
     /// Monotonic time of its start.
     pub started_ns: u64,

@@ -4,7 +4,7 @@ use crate::process::table::{Condition, Consumption, Process, Report, Table};
 use crate::state::{Answer, Client, State};
 use crate::system::System;
 use alloc::vec::Vec;
-use io_msg::proc::{Wait, WaitReply};
+use io_msg::proc::{WEXITED, Wait, WaitReply};
 use neutrino_abi::Errno;
 use zerocopy::IntoBytes;
 
@@ -134,14 +134,17 @@ fn look(table: &Table, waiter: &Waiter) -> Found {
         if let Some(status) = status_of(child, waiter.options) {
             return Found::Child { pid: child.pid, status };
         }
-        found = Found::NotYet;
+        // One that ended does nothing more that could be waited for.
+        if !child.is_zombie() {
+            found = Found::NotYet;
+        }
     }
     found
 }
 
 fn status_of(child: &Process, options: u32) -> Option<u32> {
     match child.condition {
-        Condition::Zombie { status, .. } => Some(status),
+        Condition::Zombie { status, .. } => (options & WEXITED != 0).then_some(status),
         Condition::Stopped { signal, report: Report::Due } if options & WUNTRACED != 0 => {
             Some(signal << 8 | 0x7f)
         }

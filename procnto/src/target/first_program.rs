@@ -51,6 +51,7 @@ pub(super) fn start() -> Result<(), Errno> {
             name: name_of(b"init"),
             path: b"/sbin/procnto".to_vec(),
             arguments: b"init\0".to_vec(),
+            cwd: 0,
             executable: None,
             generation: Generation::Executed,
         };

@@ -44,6 +44,15 @@ impl System for Kernel {
             SendExtra { accepted_count: 1, accepted_minimum: SIDE_CHANNEL, ..SendExtra::default() };
         message::send_extra(coid, bytes, reply, Some(&extra)).map(|status| Sent { status })
     }
+    fn send_within(
+        &self,
+        coid: u32,
+        bytes: &[u8],
+        reply: &mut [u8],
+        nanoseconds: u64,
+    ) -> Result<i64, Errno> {
+        message::send_within(coid, bytes, reply, nanoseconds)
+    }
     fn duplicate(&self, handle: u32) -> Result<u32, Errno> {
         manager::duplicate(handle)
     }
@@ -67,6 +76,12 @@ impl System for Kernel {
             Control::Terminate => (process_ctl::TERMINATE, 0),
         };
         manager::process_control(process, command, value)
+    }
+    fn copy_handle(&self, process: u32, number: u32) -> Result<u32, Errno> {
+        manager::copy_handle(process, number)
+    }
+    fn owner_died(&self, process: u32, tid: u32, address: u64) -> Result<(), Errno> {
+        manager::owner_died(process, tid, address)
     }
     fn set_credentials(&self, process: u32, credentials: &Credentials) -> Result<(), Errno> {
         manager::set_credentials(process, credentials)
@@ -134,10 +149,7 @@ impl System for Kernel {
         }
     }
     fn random(&self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(32) {
-            let bytes = memory::entropy();
-            chunk.copy_from_slice(&bytes[..chunk.len()]);
-        }
+        super::random::fill(buffer);
     }
     fn system_info(&self) -> SystemInfo {
         memory::system_info()

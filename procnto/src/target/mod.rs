@@ -2,8 +2,10 @@
 
 mod first_program;
 mod kernel;
+mod links;
 mod nodes;
 mod procfs;
+mod random;
 
 use kernel::Kernel;
 use neutrino_rt::abi::handle::{SIDE_CHANNEL, SYSMGR_CHID, SYSMGR_COID};
@@ -163,6 +165,7 @@ fn run(job: Job) {
         Job::Exec(client) => exec::run(&STATE, &Kernel, &client),
         Job::Report(obituary) => death::report(&Kernel, &obituary),
         Job::HangUp { session, terminal } => first_program::hang_up(session, &terminal),
+        Job::Link(question) => links::answer(&question),
         Job::FirstProgram => {
             if let Err(errno) = first_program::start() {
                 log!("procnto: cannot start the first program: {errno}");

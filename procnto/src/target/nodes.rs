@@ -1,13 +1,13 @@
 //! procnto's own nodes: `/dev` and the devices that need no driver, on a channel of their own,
 //! served by the framework like everybody else's.
 
-use super::STATE;
+use super::{STATE, random};
 use alloc::vec::Vec;
 use io_msg::proc::ATTACH_DIRECTORY;
 use io_msg::stat::mode;
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::abi::message::chf;
-use neutrino_rt::{Errno, channel, log, memory, message};
+use neutrino_rt::{Errno, channel, log, message};
 use procnto::state::Shared;
 use resmgr::{
     Attributes, DataAt, DirectoryEntry, Engine, Node, Ocb, Opening, Outcome, Request, Server,
@@ -104,7 +104,7 @@ impl Server for Devices {
         match ocb.node {
             NULL => Outcome::Reply(Ok(0)),
             ZERO | FULL => Outcome::Reply(fill(request.rcvid, length, |_| {})),
-            RANDOM | URANDOM => Outcome::Reply(fill(request.rcvid, length, random)),
+            RANDOM | URANDOM => Outcome::Reply(fill(request.rcvid, length, random::fill)),
             _ => Outcome::Reply(Err(Errno::EISDIR)),
         }
     }
@@ -125,13 +125,6 @@ impl Server for Devices {
 
     fn is_seekable(&self, node: Node) -> bool {
         node != ROOT
-    }
-}
-
-fn random(piece: &mut [u8]) {
-    for chunk in piece.chunks_mut(32) {
-        let bytes = memory::entropy();
-        chunk.copy_from_slice(&bytes[..chunk.len()]);
     }
 }
 

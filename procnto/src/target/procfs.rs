@@ -4,6 +4,7 @@
 
 use super::STATE;
 use super::kernel::Kernel;
+use super::links::Links;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,6 +12,7 @@ use io_msg::proc::ATTACH_DIRECTORY;
 use io_msg::stat::mode;
 use neutrino_rt::abi::message::chf;
 use neutrino_rt::{Errno, channel, log};
+use procnto::builtin::link::Link;
 use procnto::builtin::proc_process::{self, FILES as PROCESS_FILES, contents, descriptors};
 use procnto::builtin::proc_system::{FILES, NTO, Row, SYS_KERNEL};
 use procnto::state::Shared;
@@ -26,6 +28,7 @@ mod what {
     pub(super) const FD: u64 = 6;
     pub(super) const EXE: u64 = 7;
     pub(super) const ROOT: u64 = 8;
+    pub(super) const CWD: u64 = 9;
     pub(super) const FILES: u64 = 0x100;
     pub(super) const KERNEL_FILES: u64 = 0x200;
     pub(super) const NTO_FILES: u64 = 0x300;
@@ -79,6 +82,7 @@ fn list(directory: Node) -> Vec<(String, Node, u32)> {
             all.push((String::from("fd"), at(pid, what::FD), DIRECTORY));
             all.push((String::from("exe"), at(pid, what::EXE), LINK));
             all.push((String::from("root"), at(pid, what::ROOT), LINK));
+            all.push((String::from("cwd"), at(pid, what::CWD), LINK));
             all
         }
         (_, what::FD) => {
@@ -111,14 +115,21 @@ fn text(node: Node) -> Result<Vec<u8>, Errno> {
     }
 }
 
-struct ProcFs;
+/// The file system, and the links that somebody has to ask other servers for.
+#[derive(Debug, Default)]
+pub(super) struct ProcFs {
+    pub(super) links: Links,
+}
 
 impl Server for ProcFs {
     fn attributes(&self, node: Node) -> Result<Attributes, Errno> {
         let (pid, what) = (pid_of(node), what_of(node));
         let kind = match what {
-            what::SELF | what::EXE | what::ROOT | what::DESCRIPTORS.. => mode::IFLNK | 0o777,
+            what::SELF | what::EXE | what::ROOT | what::CWD | what::DESCRIPTORS.. => {
+                mode::IFLNK | 0o777
+            }
             what::FILES..what::DESCRIPTORS => mode::IFREG | 0o444,
+            what::FD => mode::IFDIR | 0o500,
             _ => mode::IFDIR | 0o555,
         };
         let mut attributes = Attributes::new(node, kind);
@@ -164,8 +175,10 @@ impl Server for ProcFs {
                 let path = state.processes.get(pid)?.program.path.clone();
                 if path.is_empty() { Err(Errno::ENOENT) } else { Ok(path) }
             }),
+            what::CWD => self.links.target(request, pid, Link::Cwd),
             what @ what::DESCRIPTORS.. => {
-                Ok(format!("connection:[{}:{}]", pid, what - what::DESCRIPTORS).into_bytes())
+                let number = u32::try_from(what - what::DESCRIPTORS).map_err(|_| Errno::ENOENT)?;
+                self.links.target(request, pid, Link::Descriptor(number))
             }
             _ => Err(Errno::EINVAL),
         }
@@ -184,6 +197,10 @@ impl Server for ProcFs {
             .map(|(index, entry)| (place(index, entry.1), entry))
             .find(|(place, _)| *place >= position)?;
         Some(DirectoryEntry { inode, mode, name: name.into_bytes(), next: place + 1 })
+    }
+
+    fn unblock(&mut self, rcvid: u64) {
+        self.links.forget(rcvid);
     }
 
     fn read(
@@ -206,10 +223,10 @@ impl Server for ProcFs {
 
 /// The thread of `/proc`.
 pub(super) fn serve() {
-    let mut engine = Engine::new(ProcFs);
+    let mut engine = Engine::new(ProcFs::default());
     let result = channel::create(chf::DISCONNECT | chf::UNBLOCK).and_then(|chid| {
         engine.attach(chid, "/proc", ROOT, ATTACH_DIRECTORY)?;
-        Err(resmgr::serve(&mut engine, chid)) as Result<(), _>
+        Err(super::links::serve(&mut engine, chid)) as Result<(), _>
     });
     if let Err(errno) = result {
         log!("procnto: cannot serve /proc: {errno}");

@@ -74,7 +74,10 @@ pub struct Exit {
     pub status: u32,
 }
 
-/// `PROC_WAIT`: as `wait4`.
+/// In [`Wait::options`]: children that ended count.
+pub const WEXITED: u32 = 4;
+
+/// `PROC_WAIT`: as `wait4`, which always asks for [`WEXITED`].
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Wait {

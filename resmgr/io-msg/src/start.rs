@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Address behind the main stack.
 pub const STACK_TOP: u64 = 0x7f00_0000_0000;
-/// Size of the main stack (reserved, not promised).
+/// Most that the main stack may have (reserved, not promised); `RLIMIT_STACK` makes it smaller.
 pub const STACK_SIZE: u64 = 8 << 20;
 /// Where position-independent programs are loaded.
 pub const PIE_BASE: u64 = 0x5555_5555_4000;
@@ -52,6 +52,10 @@ pub struct StartInfo {
     pub pgrp: u32,
     /// Session.
     pub session: u32,
+    /// Soft limits that the personality keeps, too: `RLIMIT_FSIZE`, `RLIMIT_DATA`, `RLIMIT_NOFILE`.
+    pub limits: [u64; 3],
+    /// Not used; 0.
+    pub zero: u64,
     /// What the program before the exec handed over.
     pub inherited: Inherited,
 }

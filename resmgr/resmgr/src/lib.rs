@@ -24,6 +24,7 @@
 
 extern crate alloc;
 
+mod aside;
 pub mod attributes;
 mod change;
 mod connect;
@@ -38,6 +39,7 @@ mod serve;
 mod server;
 mod walk;
 
+pub use aside::{Aside, PutAside};
 pub use attributes::{Attributes, Change};
 pub use attributes::{Identity, right};
 pub use engine::Engine;

@@ -9,7 +9,9 @@ use neutrino_abi::calls::Call;
 use neutrino_abi::handle::{SELF, SIDE_CHANNEL};
 use neutrino_abi::info::{HandleInfo, ProcessInfo, ThreadInfo};
 use neutrino_abi::memory::{MapArgs, MappingInfo, ObjectInfo};
-use neutrino_abi::process::{Credentials, ExecArgs, ProcessArgs, ThreadArgs, process_ctl};
+use neutrino_abi::process::{
+    Credentials, ExecArgs, ProcessArgs, ThreadArgs, process_ctl, thread_ctl,
+};
 use neutrino_abi::sched::SchedParam;
 use neutrino_abi::signal::SignalInfo;
 
@@ -75,6 +77,26 @@ pub fn process_exec(process: u32, arguments: &ExecArgs) -> Result<(), Errno> {
 /// EPERM, EINVAL, EBADF.
 pub fn process_control(process: u32, command: u32, value: u64) -> Result<(), Errno> {
     pure(Call::ProcessCtl { process, command, value }).map(drop)
+}
+
+/// Copies a handle of another process into the caller's table.
+///
+/// # Errors
+/// EPERM, EBADF, EMFILE.
+pub fn copy_handle(process: u32, number: u32) -> Result<u32, Errno> {
+    let (command, value) = (process_ctl::COPY_HANDLE, u64::from(number));
+    pure_u32(Call::ProcessCtl { process, command, value })
+}
+
+/// Marks a mutex word of another process as the death of the thread that owns it does.
+///
+/// # Errors
+/// EPERM, ESRCH, EFAULT, EINVAL; EINVAL for the caller's own.
+pub fn owner_died(process: u32, tid: u32, value: u64) -> Result<(), Errno> {
+    if process == SELF {
+        return Err(Errno::EINVAL);
+    }
+    pure(Call::ThreadCtl { process, tid, command: thread_ctl::OWNER_DIED, value }).map(drop)
 }
 
 /// Sets the credentials of a process.

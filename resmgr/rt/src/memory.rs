@@ -159,29 +159,19 @@ pub fn system_info() -> SystemInfo {
     info
 }
 
-/// 32 bytes that an attacker cannot guess: from RDRAND where the CPU has it, stirred with the time
-/// stamp counter.
+/// The time stamp counter.
 #[must_use]
-pub fn entropy() -> [u8; 32] {
-    let mut bytes = [0_u8; 32];
-    for chunk in bytes.chunks_mut(8) {
-        let word = hardware_random() ^ time_stamp().rotate_left(29);
-        for (slot, byte) in chunk.iter_mut().zip(word.to_le_bytes()) {
-            *slot = byte;
-        }
-    }
-    bytes
-}
-
-fn time_stamp() -> u64 {
+pub fn time_stamp() -> u64 {
     // SAFETY: every x86-64 CPU has RDTSC, and the kernel leaves CR4.TSD clear.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-fn hardware_random() -> u64 {
+/// A word of the CPU's generator of random numbers; nothing where it has none, or where it fails.
+#[must_use]
+pub fn hardware_random() -> Option<u64> {
     const RDRAND: u32 = 1 << 30;
     if core::arch::x86_64::__cpuid(1).ecx & RDRAND == 0 {
-        return 0;
+        return None;
     }
     let mut word: u64;
     let mut done: u8;
@@ -192,8 +182,8 @@ fn hardware_random() -> u64 {
             core::arch::asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) done, options(nomem, nostack));
         }
         if done != 0 {
-            return word;
+            return Some(word);
         }
     }
-    0
+    None
 }

@@ -4,6 +4,7 @@ use crate::sys::{self, address_of, address_of_mut, flat, flat_mut, pure, pure_u3
 use alloc::vec::Vec;
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
+use neutrino_abi::info::state;
 use neutrino_abi::message::{Iov, MsgInfo, ReceiveArgs, SendExtra};
 use neutrino_abi::process::Credentials;
 use neutrino_abi::pulse::Pulse;
@@ -57,6 +58,21 @@ pub fn send_extra(
     let extra = extra.map_or(0, address_of);
     // SAFETY: the only memory written is `reply`, which is borrowed mutably for the whole call.
     unsafe { sys::call(Call::MsgSend { coid, message, parts, reply, reply_parts, extra }) }
+}
+
+/// As [`send`], for so many nanoseconds at most.
+///
+/// # Errors
+/// As [`send`]; ETIMEDOUT.
+pub fn send_within(
+    coid: u32,
+    message: &[u8],
+    reply: &mut [u8],
+    nanoseconds: u64,
+) -> Result<i64, Errno> {
+    let states = 1 << state::SEND | 1 << state::REPLY;
+    pure(Call::TimerTimeout { states, time: nanoseconds, flags: 0 })?;
+    send(coid, message, reply)
 }
 
 /// Sends a message of several parts, with a reply of two: a header and data.

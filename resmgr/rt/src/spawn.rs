@@ -9,7 +9,7 @@ use crate::thread;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use io_msg::kind;
-use io_msg::proc::{Fork, Wait, WaitReply};
+use io_msg::proc::{Fork, WEXITED, Wait, WaitReply};
 use neutrino_abi::Errno;
 use neutrino_abi::handle::SYSMGR_COID;
 use zerocopy::IntoBytes;
@@ -53,7 +53,7 @@ pub fn spawn(path: &str, arguments: &[&str]) -> Result<u32, Errno> {
 /// ECHILD, EINTR.
 pub fn wait(pid: u32) -> Result<u32, Errno> {
     let pid = i32::try_from(pid).map_err(|_| Errno::EINVAL)?;
-    let request = Wait { kind: kind::PROC_WAIT, pid, ..Wait::default() };
+    let request = Wait { kind: kind::PROC_WAIT, pid, options: WEXITED, ..Wait::default() };
     let mut reply = WaitReply::default();
     message::send(SYSMGR_COID, request.as_bytes(), reply.as_mut_bytes())?;
     Ok(reply.status)

@@ -125,6 +125,24 @@ impl Memory {
         }
     }
 
+    /// How many bytes of a range are mapped.
+    // Bound: mappings of the range.
+    #[must_use]
+    pub fn mapped_within(&self, space: SpaceSlot, start: u64, length: u64) -> u64 {
+        let end = start.saturating_add(length);
+        let (mut at, mut mapped) = (start, 0_u64);
+        while let Some(id) = self.next_mapping(space, at) {
+            let range = self.mappings[id].range;
+            if range.start() >= end {
+                break;
+            }
+            let part = range.end().min(end).saturating_sub(range.start().max(start));
+            mapped = mapped.saturating_add(part);
+            at = range.end();
+        }
+        mapped
+    }
+
     /// The first mapping that ends above `address`.
     pub fn mapping_info(
         &self,

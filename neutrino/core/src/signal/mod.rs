@@ -155,6 +155,8 @@ impl Kernel {
         if !is_awaited && !is_blocked {
             match effect {
                 Effect::Ignore => return,
+                // What comes to a stopped process waits until it goes on (POSIX.1-2017, 2.4.1).
+                Effect::Terminate | Effect::Stop if life == Life::Stopped => {}
                 Effect::Terminate => return self.terminate(m, process, info, taker),
                 Effect::Stop => return self.process_stop(m, process, info.number),
                 Effect::Handle => {}
