@@ -7,6 +7,8 @@
     reason = "a test tool on the host stops with a sentence"
 )]
 
+pub mod console;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -112,6 +114,42 @@ pub fn iso(manifest: &str) -> Result<Vec<u8>, String> {
     let sources = old.with_file_name("iso");
     std::fs::remove_dir_all(sources).map_err(|error| error.to_string())?;
     std::fs::read(make()?).map_err(|error| error.to_string())
+}
+
+/// A machine that is ready to start, with its serial console on standard input and output.
+#[derive(Debug)]
+pub struct Machine {
+    /// QEMU.
+    pub command: Command,
+    /// Where the kernel's log goes.
+    pub log: PathBuf,
+}
+
+/// Builds the ordinary image and prepares QEMU for it.
+///
+/// # Errors
+/// A sentence about what could not be built.
+pub fn machine(options: &[&str]) -> Result<Machine, String> {
+    let xtask = std::env::var("XTASK").map_err(|_| "run me with `cargo xtask test`".to_string())?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let shown = Command::new(xtask)
+        .args(["run", "--show-command"])
+        .args(options)
+        .current_dir(&root)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start xtask: {error}"))?;
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let line = text.lines().rfind(|line| line.contains("qemu-system")).unwrap_or_default();
+    // Without QEMU's monitor beside the console, and without the key that leads there.
+    let line = line.replace(" -mon chardev=console,mode=readline", "").replace("mux=on,", "");
+    let command_line = words(&line);
+    let (program, arguments) = command_line.split_first().ok_or("xtask showed no command")?;
+    let log = std::env::temp_dir().join(format!("neutrino-console-{}.log", std::process::id()));
+    let mut command = Command::new(program);
+    command.args(arguments).args(["-debugcon", &format!("file:{}", log.display())]);
+    command.current_dir(&root);
+    Ok(Machine { command, log })
 }
 
 /// Runs a script in the guest's shell and returns what it printed.
