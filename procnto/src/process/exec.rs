@@ -7,6 +7,7 @@
 use crate::memory::space::{self, Launch, Ready, Secure, Source};
 use crate::memory::stack::Strings;
 use crate::process::limits::resource;
+use crate::process::signal::signal_process;
 use crate::process::table::{Executable, Generation, Program};
 use crate::process::{credentials, robust};
 use crate::state::{Client, Shared, State};
@@ -184,8 +185,12 @@ fn commit(
     if let Some(executable) = old.executable {
         system.close(executable.object);
     }
+    let pid = process.pid;
     if let Some(parent) = process.vfork_parent.take() {
-        system.reply(parent, Ok(i64::from(process.pid)), &[]);
+        system.reply(parent.rcvid, Ok(i64::from(pid)), &[]);
+        if let Some(signal) = parent.owed_stop {
+            signal_process(state, system, pid, signal);
+        }
     }
     Ok(())
 }

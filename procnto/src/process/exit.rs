@@ -5,7 +5,7 @@
 //! at last the parent learns of it. A child whose parent does not care leaves no zombie.
 
 use crate::path::attach;
-use crate::process::signal::child_signal;
+use crate::process::signal::{child_signal, signal_process};
 use crate::process::table::{Condition, Consumption, Report};
 use crate::process::wait;
 use crate::process::{robust, session};
@@ -15,7 +15,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use neutrino_abi::Errno;
 use neutrino_abi::handle::SYSMGR_PID;
-use neutrino_abi::signal::number::SIGCHLD;
+use neutrino_abi::signal::number::{SIGCHLD, SIGCONT};
 
 /// `si_code` of a child's signal (Linux).
 mod cld {
@@ -72,8 +72,8 @@ fn terminate(state: &mut State, system: &impl System, pid: u32) -> Option<Consum
     if let Some(executable) = process.program.executable.take() {
         system.close(executable.object);
     }
-    if let Some(rcvid) = process.vfork_parent.take() {
-        system.reply(rcvid, Ok(i64::from(pid)), &[]);
+    if let Some(parent) = process.vfork_parent.take() {
+        system.reply(parent.rcvid, Ok(i64::from(pid)), &[]);
     }
     Some(Consumption { cpu_ns: info.cpu_time, max_resident_pages: info.resident_pages })
 }
@@ -136,6 +136,11 @@ pub fn stopped(state: &mut State, system: &impl System, pid: u32, signal: u32) {
     if process.is_zombie() {
         return;
     }
+    if let Some(parent) = &mut process.vfork_parent {
+        parent.owed_stop = Some(signal);
+        signal_process(state, system, pid, SIGCONT);
+        return;
+    }
     process.condition = Condition::Stopped { signal, report: Report::Due };
     changed(state, system, pid, (SIGCHLD, cld::STOPPED, signal));
 }
@@ -147,8 +152,7 @@ pub fn continued(state: &mut State, system: &impl System, pid: u32) {
         return;
     }
     process.condition = Condition::Continued;
-    let signal = neutrino_abi::signal::number::SIGCONT;
-    changed(state, system, pid, (SIGCHLD, cld::CONTINUED, signal));
+    changed(state, system, pid, (SIGCHLD, cld::CONTINUED, SIGCONT));
 }
 
 fn changed(state: &mut State, system: &impl System, pid: u32, what: (u32, i32, u32)) {

@@ -2,7 +2,7 @@
 //! with its very memory while the parent waits.
 
 use crate::process::limits::{resource, tell_kernel};
-use crate::process::table::{Condition, Consumption, Executable, Generation, Process, Program};
+use crate::process::table::{Condition, Consumption, Executable, Generation, Process, Program, VforkParent};
 use crate::state::{Answer, Client, State};
 use crate::system::{Clock, System};
 use io_msg::proc::{FORK_VFORK, Fork};
@@ -50,7 +50,7 @@ pub fn fork(
     let child = state.processes.get_mut(pid)?;
     child.exit_signal = message.exit_signal;
     if shares {
-        child.vfork_parent = Some(client.rcvid);
+        child.vfork_parent = Some(VforkParent { rcvid: client.rcvid, owed_stop: None });
         return Ok(Answer::Later);
     }
     Ok(Answer::Status(i64::from(pid)))

@@ -143,8 +143,18 @@ pub struct Process {
     pub started_ns: u64,
     /// What the children it waited for have used.
     pub children_usage: Consumption,
-    /// A parent in `vfork` that waits for this process's exec or exit: its rcvid.
-    pub vfork_parent: Option<u64>,
+    /// A parent in `vfork` that waits for this process's exec or exit.
+    pub vfork_parent: Option<VforkParent>,
+}
+
+/// A parent that a child holds up with `vfork`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VforkParent {
+    /// Names it.
+    pub rcvid: u64,
+    /// A stop signal that came meanwhile: the child stops when the parent no longer waits for it,
+    /// else nobody could report the stop, and the keyboard would be without effect.
+    pub owed_stop: Option<u32>,
 }
 
 impl Process {

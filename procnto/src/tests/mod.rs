@@ -8,6 +8,7 @@ mod programs;
 mod robust;
 
 use crate::fake::{Event, Fake, client, with_shell};
+use crate::process::table::Condition;
 use crate::server::{handle, handle_pulse};
 use crate::state::{Answer, State};
 use crate::system::Control;
@@ -134,6 +135,24 @@ fn a_vfork_parent_goes_on_when_its_child_ends() {
     let child = state.processes.children(SHELL).next().unwrap().pid;
     exit(&mut state, &fake, child, 0);
     assert!(fake.take_events().contains(&Event::Reply(77, Ok(i64::from(child)))));
+}
+
+#[test]
+fn a_vfork_child_does_not_stop_while_its_parent_waits_for_it() {
+    let fake = Fake::default();
+    let mut state = with_shell(&fake);
+    let message =
+        Fork { kind: kind::PROC_FORK, flags: FORK_VFORK, exit_signal: SIGCHLD, ..Fork::default() };
+    assert_eq!(send(&mut state, &fake, SHELL, 77, message.as_bytes()), Ok(Answer::Later));
+    let child = state.processes.children(SHELL).next().unwrap().pid;
+    let handle = state.processes.get(child).unwrap().handle.unwrap();
+    fake.take_events();
+    stop(&mut state, &fake, child);
+    let process = state.processes.get(child).unwrap();
+    assert_eq!(process.condition, Condition::Running);
+    assert_eq!(process.vfork_parent.unwrap().owed_stop, Some(SIGTSTP));
+    let continues = Event::Signal { handle, number: SIGCONT, code: 0x80 };
+    assert!(fake.take_events().contains(&continues));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 pub mod console;
+pub mod gdb;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -150,6 +151,17 @@ pub fn machine(options: &[&str]) -> Result<Machine, String> {
     command.args(arguments).args(["-debugcon", &format!("file:{}", log.display())]);
     command.current_dir(&root);
     Ok(Machine { command, log })
+}
+
+/// The folder of the system's own programs, as they are in the image.
+///
+/// # Errors
+/// A sentence about what could not be built.
+pub fn programs() -> Result<PathBuf, String> {
+    let Machine { command, .. } = machine(&["--direct"])?;
+    let kernel = command.get_args().skip_while(|word| *word != "-kernel").nth(1);
+    let folder = kernel.and_then(|kernel| Path::new(kernel).parent());
+    folder.map(PathBuf::from).ok_or_else(|| "xtask showed no kernel".into())
 }
 
 /// Runs a script in the guest's shell and returns what it printed.

@@ -6,14 +6,23 @@
     reason = "a test program that reports on standard output"
 )]
 
+mod deaths;
+mod drivers;
+mod faults;
+mod load;
+mod programs;
 mod terminal;
 
-use boot_tests::console::Console;
+use boot_tests::console::{Console, PROMPT};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A test: the sentence that it proves, and what it does with the console.
 type Test = (&'static str, fn(&mut Console) -> Result<(), String>);
+
+fn same(what: &str, got: &str, wanted: &str) -> Result<(), String> {
+    if got == wanted { Ok(()) } else { Err(format!("{what}: {got:?} and not {wanted:?}")) }
+}
 
 /// What came of the tests.
 #[derive(Debug, Default)]
@@ -59,17 +68,37 @@ impl Tally {
     }
 }
 
-/// The terminal, and what hangs on it.
+/// The terminal and what hangs on it, programs, load, and programs that die.
 fn terminal_session(tally: &mut Tally) -> Result<(), String> {
-    let mut console = Console::boot(&["--direct"], &[])?;
+    let files = programs::Files::make()?;
+    let options: Vec<&str> = files.options.iter().map(String::as_str).collect();
+    let mut console = Console::boot(&[&["--direct"], options.as_slice()].concat(), &[])?;
     tally.run("terminal", &terminal::TESTS, &mut console);
+    tally.run("programs", &programs::TESTS, &mut console);
+    tally.run("faults", &faults::TESTS, &mut console);
+    tally.run("load", &load::TESTS, &mut console);
+    Ok(())
+}
+
+/// The drivers: where they run, and what their deaths do. With GRUB, whose frame buffer the display's
+/// driver needs.
+fn driver_session(tally: &mut Tally) -> Result<(), String> {
+    let socket = drivers::socket();
+    let chardev = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
+    let extra = ["-chardev", &chardev, "-gdb", "chardev:gdb"];
+    let mut console = Console::boot(&[], &extra)?;
+    console.expect(PROMPT, Duration::from_secs(120))?;
+    tally.run("drivers", &drivers::TESTS, &mut console);
+    tally.run("deaths", &deaths::TESTS, &mut console);
     Ok(())
 }
 
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
     let mut tally = Tally { wanted, ..Tally::default() };
-    for (name, session) in [("terminal", terminal_session as fn(&mut Tally) -> _)] {
+    let sessions: [(&str, fn(&mut Tally) -> Result<(), String>); 2] =
+        [("terminal_session", terminal_session), ("driver_session", driver_session)];
+    for (name, session) in sessions {
         if let Err(why) = session(&mut tally) {
             tally.report(name, Err(why));
         }

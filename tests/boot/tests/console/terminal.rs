@@ -1,6 +1,6 @@
 //! What somebody types and sees: control characters, jobs, an editor.
 
-use super::Test;
+use super::{Test, same};
 use boot_tests::console::{Console, PROMPT, SOON};
 use std::time::Duration;
 
@@ -18,10 +18,6 @@ pub(crate) const TESTS: [Test; 12] = [
     ("vi_edits_and_saves", vi_edits_and_saves),
     ("end_of_file_at_the_prompt_gives_a_new_shell", end_of_file_at_the_prompt_gives_a_new_shell),
 ];
-
-fn same(what: &str, got: &str, wanted: &str) -> Result<(), String> {
-    if got == wanted { Ok(()) } else { Err(format!("{what}: {got:?} and not {wanted:?}")) }
-}
 
 fn the_prompt_appears_with_nothing_else(console: &mut Console) -> Result<(), String> {
     let before = console.expect(PROMPT, Duration::from_secs(120))?;

@@ -1,0 +1,66 @@
+//! Many processes, and that nothing of them is left.
+
+use super::Test;
+use boot_tests::console::{Console, SOON};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) const TESTS: [Test; 2] = [
+    ("five_hundred_forks_in_a_row_leave_nothing_behind", five_hundred_forks),
+    ("a_hundred_processes_live_at_once_and_leave_nothing_behind", a_hundred_processes),
+];
+
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// The kernel's counts that must come back. The rest are totals, or times.
+const COUNTS: [&str; 9] = [
+    "free_pages",
+    "committed_pages",
+    "threads",
+    "processes",
+    "channels",
+    "connections",
+    "objects",
+    "spaces",
+    "mappings",
+];
+
+type Counts = BTreeMap<String, i64>;
+
+fn counts(console: &mut Console) -> Result<Counts, String> {
+    // What ends in the background, as drivers' work for the last command, ends within a second.
+    let text = console.succeed("sleep 1; cat /proc/nto/system", SOON)?;
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    let counts = pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+    Ok(counts.collect())
+}
+
+/// Runs a load twice: the first time fills what servers keep for later.
+fn leaves_nothing(console: &mut Console, load: &str) -> Result<(), String> {
+    console.succeed(load, LIMIT)?;
+    let before = counts(console)?;
+    console.succeed(load, LIMIT)?;
+    let after = counts(console)?;
+    let differences: Vec<String> = COUNTS
+        .iter()
+        .filter(|name| before.get(**name) != after.get(**name))
+        .map(|name| format!("{name} {:?} -> {:?}", before.get(*name), after.get(*name)))
+        .collect();
+    if differences.is_empty() { Ok(()) } else { Err(differences.join(", ")) }
+}
+
+fn five_hundred_forks(console: &mut Console) -> Result<(), String> {
+    // `(:)` is a fork without exec; every tenth runs a program.
+    let load = "i=0; while [ $i -lt 500 ]; do (:) || break; i=$((i+1)); \
+                [ $((i % 10)) -ne 0 ] || /bin/true || break; done; [ $i -eq 500 ]";
+    leaves_nothing(console, load)
+}
+
+fn a_hundred_processes(console: &mut Console) -> Result<(), String> {
+    // In a shell of its own, which says nothing of the jobs' ends.
+    let load = "sh -c 'i=0; while [ $i -lt 100 ]; do sleep 1000 & p=\"$p $!\"; i=$((i+1)); done; \
+                n=0; for q in $p; do kill -0 $q && n=$((n+1)); done; \
+                a=$(grep ^processes /proc/nto/system); kill $p; wait; \
+                [ $n -eq 100 ] && [ ${a#* } -gt 100 ]'";
+    leaves_nothing(console, load)
+}
