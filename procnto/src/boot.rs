@@ -3,7 +3,6 @@
 use crate::memory::space::{self, Launch, Secure, Source};
 use crate::memory::stack::Strings;
 use crate::process::exec::name_of;
-use crate::process::fork::create;
 use crate::process::limits::INFINITY;
 use crate::process::table::{Executable, Generation, Process, Program};
 use crate::state::State;
@@ -29,7 +28,7 @@ pub fn follow(link: &[u8], target: &[u8]) -> Vec<u8> {
     [&link[..directory], target].concat()
 }
 
-/// Starts the first server.
+/// Starts the first server, or another in its place: without one no program could be started.
 ///
 /// # Errors
 /// ENOEXEC, ENOMEM, EAGAIN.
@@ -43,7 +42,7 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
         bytes.push(0);
     }
     let strings = Strings::new(bytes, 1, 0)?;
-    let pid = 2;
+    let pid = state.processes.free_pid()?;
     let limits = [INFINITY; 3];
     let info = StartInfo {
         pid,
@@ -62,9 +61,10 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
         abilities: able::ALL,
         ..ProcessArgs::default()
     };
-    let created = create(state, system, arguments);
+    // Under just this number: the program has been told it.
+    let created = system.process_create(&ProcessArgs { pid, ..arguments });
     system.close(ready.space);
-    let (pid, handle) = created?;
+    let handle = created?;
     let thread = ThreadArgs {
         entry: ready.entry,
         stack: ready.stack,
@@ -89,6 +89,7 @@ pub fn start_first_server(state: &mut State, system: &impl System) -> Result<u32
     };
     enter(state, system, (pid, handle), program);
     system.thread_create(handle, &thread)?;
+    state.first_server = pid;
     Ok(pid)
 }
 

@@ -30,6 +30,8 @@ pub struct State {
     pub links: Vec<Found>,
     /// What every new address space gets.
     pub pieces: Pieces,
+    /// The process that serves `/`.
+    pub first_server: u32,
     /// The first program has been started.
     pub first_program: FirstProgram,
 }
@@ -62,6 +64,8 @@ pub enum Job {
     Link(Question),
     /// Start the first program.
     FirstProgram,
+    /// Start the first server again.
+    FirstServer,
     /// End all processes, then the system.
     Shutdown(Ending),
 }

@@ -9,8 +9,8 @@ use crate::process::signal::{child_signal, signal_process};
 use crate::process::table::{Condition, Consumption, Report};
 use crate::process::wait;
 use crate::process::{robust, session};
-use crate::state::{Answer, Client, FirstProgram, State};
-use crate::system::{Control, System};
+use crate::state::{Answer, Client, FirstProgram, Job, State};
+use crate::system::{Clock, Control, System};
 use alloc::format;
 use alloc::vec::Vec;
 use neutrino_abi::Errno;
@@ -50,10 +50,13 @@ pub fn end(state: &mut State, system: &impl System, pid: u32, status: u32) {
     session::leave(state, pid);
     let Ok(process) = state.processes.get_mut(pid) else { return };
     process.condition = Condition::Zombie { status, usage };
-    let parent = process.parent;
+    let (parent, started_ns) = (process.parent, process.started_ns);
     session::wake_new_orphans(state, system, &orphans_before);
     tell_parent(state, system, pid, status);
     note_first_program(state, system, pid, status);
+    if pid == state.first_server {
+        replace_first_server(state, system, started_ns);
+    }
     wait::wake(state, system, parent);
 }
 
@@ -118,6 +121,16 @@ fn tell_parent(state: &mut State, system: &impl System, pid: u32, status: u32) {
 fn ignores_children(system: &impl System, handle: u32) -> bool {
     let ignored = system.process_info(handle).map(|info| info.ignored).unwrap_or_default();
     ignored & 1 << (SIGCHLD - 1) != 0
+}
+
+/// The first server is started again, unless it has hardly lived: it would die for ever.
+fn replace_first_server(state: &mut State, system: &impl System, started_ns: u64) {
+    const LIFE_MIN_NS: u64 = 100_000_000;
+    if system.now(Clock::Monotonic).saturating_sub(started_ns) >= LIFE_MIN_NS {
+        state.jobs.push_back(Job::FirstServer);
+    } else {
+        system.log("procnto: the server of / died at its start and is not started again\n");
+    }
 }
 
 fn note_first_program(state: &State, system: &impl System, pid: u32, status: u32) {

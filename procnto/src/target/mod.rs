@@ -171,6 +171,11 @@ fn run(job: Job) {
                 log!("procnto: cannot start the first program: {errno}");
             }
         }
+        Job::FirstServer => {
+            if let Err(errno) = STATE.with(|state| boot::start_first_server(state, &Kernel)) {
+                log!("procnto: cannot start the server of / again: {errno}");
+            }
+        }
         Job::Shutdown(ending) => shutdown::run(&STATE, &Kernel, ending),
     }
 }

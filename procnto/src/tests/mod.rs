@@ -10,7 +10,7 @@ mod robust;
 use crate::fake::{Event, Fake, client, with_shell};
 use crate::process::table::Condition;
 use crate::server::{handle, handle_pulse};
-use crate::state::{Answer, State};
+use crate::state::{Answer, Job, State};
 use crate::system::Control;
 use alloc::vec::Vec;
 use io_msg::kind;
@@ -153,6 +153,15 @@ fn a_vfork_child_does_not_stop_while_its_parent_waits_for_it() {
     assert_eq!(process.vfork_parent.unwrap().owed_stop, Some(SIGTSTP));
     let continues = Event::Signal { handle, number: SIGCONT, code: 0x80 };
     assert!(fake.take_events().contains(&continues));
+}
+
+#[test]
+fn a_first_server_that_dies_at_its_start_is_not_started_again() {
+    let fake = Fake::default();
+    let mut state = with_shell(&fake);
+    state.first_server = SHELL;
+    exit(&mut state, &fake, SHELL, 1);
+    assert!(!state.jobs.iter().any(|job| matches!(job, Job::FirstServer)));
 }
 
 #[test]

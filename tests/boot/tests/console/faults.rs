@@ -16,7 +16,7 @@ const DEEDS: [(&str, i32, &str); 11] = [
     ("call_kernel", 139, "Segmentation fault"),
     ("call_non_canonical", 139, "Segmentation fault"),
     ("call_stack", 139, "Segmentation fault"),
-    ("divide_by_zero", 136, "Floating point exception"),
+    ("divide_by_zero", 136, "exception"),
     ("undefined_instruction", 132, "Illegal instruction"),
     ("call_abort", 134, "Aborted"),
 ];

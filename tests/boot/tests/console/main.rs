@@ -24,6 +24,9 @@ fn same(what: &str, got: &str, wanted: &str) -> Result<(), String> {
     if got == wanted { Ok(()) } else { Err(format!("{what}: {got:?} and not {wanted:?}")) }
 }
 
+/// How long a boot may take: the host may be busy with other things.
+const BOOT: Duration = Duration::from_secs(120);
+
 /// What came of the tests.
 #[derive(Debug, Default)]
 struct Tally {
@@ -73,6 +76,9 @@ fn terminal_session(tally: &mut Tally) -> Result<(), String> {
     let files = programs::Files::make()?;
     let options: Vec<&str> = files.options.iter().map(String::as_str).collect();
     let mut console = Console::boot(&[&["--direct"], options.as_slice()].concat(), &[])?;
+    let before = console.expect(PROMPT, BOOT)?;
+    let name = "terminal::the_prompt_comes_first_of_all";
+    tally.report(name, same("before the prompt", &before, ""));
     tally.run("terminal", &terminal::TESTS, &mut console);
     tally.run("programs", &programs::TESTS, &mut console);
     tally.run("faults", &faults::TESTS, &mut console);
@@ -87,7 +93,7 @@ fn driver_session(tally: &mut Tally) -> Result<(), String> {
     let chardev = format!("socket,id=gdb,path={},server=on,wait=off", socket.display());
     let extra = ["-chardev", &chardev, "-gdb", "chardev:gdb"];
     let mut console = Console::boot(&[], &extra)?;
-    console.expect(PROMPT, Duration::from_secs(120))?;
+    console.expect(PROMPT, BOOT)?;
     tally.run("drivers", &drivers::TESTS, &mut console);
     tally.run("deaths", &deaths::TESTS, &mut console);
     Ok(())
