@@ -2,7 +2,9 @@
 //! with its very memory while the parent waits.
 
 use crate::process::limits::{resource, tell_kernel};
-use crate::process::table::{Condition, Consumption, Executable, Generation, Process, Program, VforkParent};
+use crate::process::table::{
+    Condition, Consumption, Executable, Generation, Process, Program, VforkParent,
+};
 use crate::state::{Answer, Client, State};
 use crate::system::{Clock, System};
 use io_msg::proc::{FORK_VFORK, Fork};

@@ -197,8 +197,9 @@ pub(super) fn hang_up(session: u32, terminal: &[u8]) {
         argument: u64::from(session),
         ..io_msg::io::Devctl::default()
     };
+    // Nor does one that is no longer the session's, or whose server dies meanwhile.
     if let Err(errno) = message::send(file.raw(), request.as_bytes(), &mut [])
-        && errno != Errno::ENOTTY
+        && !matches!(errno, Errno::ENOTTY | Errno::ESRCH)
     {
         log!("procnto: session {session}: its terminal does not let go: {errno}");
     }

@@ -3,6 +3,7 @@
 //! `cargo xtask test` sets `XTASK` to itself; it builds the image and tells QEMU's command line.
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "a test tool on the host stops with a sentence"
 )]

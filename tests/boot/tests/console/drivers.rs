@@ -30,7 +30,8 @@ fn level_3(name: &str, stop: Stop) -> Result<(), String> {
 
 fn every_driver_runs_at_privilege_level_3(console: &mut Console) -> Result<(), String> {
     let folder = boot_tests::programs()?;
-    let read = |&(name, work): &(&str, &'static str)| Ok((Program::read(&folder.join(name))?, work));
+    let read =
+        |&(name, work): &(&str, &'static str)| Ok((Program::read(&folder.join(name))?, work));
     let programs = DRIVERS.iter().map(read).collect::<Result<Vec<_>, String>>()?;
     for (at, (program, _)) in programs.iter().enumerate() {
         if programs[..at].iter().any(|(other, _)| program.resembles(other)) {

@@ -2,6 +2,8 @@
 //! would: keys that signal, jobs, an editor, programs that die; then drivers, each killed in turn.
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "a test program that reports on standard output"
 )]
@@ -23,6 +25,9 @@ type Test = (&'static str, fn(&mut Console) -> Result<(), String>);
 fn same(what: &str, got: &str, wanted: &str) -> Result<(), String> {
     if got == wanted { Ok(()) } else { Err(format!("{what}: {got:?} and not {wanted:?}")) }
 }
+
+/// A boot, and the tests that share it.
+type Session = fn(&mut Tally) -> Result<(), String>;
 
 /// How long a boot may take: the host may be busy with other things.
 const BOOT: Duration = Duration::from_secs(120);
@@ -102,7 +107,7 @@ fn driver_session(tally: &mut Tally) -> Result<(), String> {
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
     let mut tally = Tally { wanted, ..Tally::default() };
-    let sessions: [(&str, fn(&mut Tally) -> Result<(), String>); 2] =
+    let sessions: [(&str, Session); 2] =
         [("terminal_session", terminal_session), ("driver_session", driver_session)];
     for (name, session) in sessions {
         if let Err(why) = session(&mut tally) {
@@ -110,9 +115,6 @@ fn main() -> ExitCode {
         }
     }
     let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
-    println!(
-        "test result: {verdict}. {} passed; {} failed; 0 ignored",
-        tally.passed, tally.failed
-    );
+    println!("test result: {verdict}. {} passed; {} failed; 0 ignored", tally.passed, tally.failed);
     if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

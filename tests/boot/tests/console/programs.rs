@@ -66,9 +66,8 @@ impl Files {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/faults.c");
         let flags = ["-static", "-O2", "-std=gnu11", "-pthread", "-o"];
         succeed(Command::new("musl-gcc").args(flags).arg(&faults).arg(source))?;
-        let add = |path: &Path, guest: &str| {
-            ["--add".to_owned(), format!("{}:{guest}", path.display())]
-        };
+        let add =
+            |path: &Path, guest: &str| ["--add".to_owned(), format!("{}:{guest}", path.display())];
         let options = [add(&large, "/usr/share/large"), add(&faults, "/bin/faults")].concat();
         Ok(Self { folder, options })
     }
