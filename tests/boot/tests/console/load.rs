@@ -5,9 +5,10 @@ use boot_tests::console::{Console, SOON};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub(crate) const TESTS: [Test; 2] = [
+pub(crate) const TESTS: [Test; 3] = [
     ("five_hundred_forks_in_a_row_leave_nothing_behind", five_hundred_forks),
     ("a_hundred_processes_live_at_once_and_leave_nothing_behind", a_hundred_processes),
+    ("a_file_server_killed_at_work_leaves_nothing_behind", a_file_server_killed_at_work),
 ];
 
 const LIMIT: Duration = Duration::from_secs(180);
@@ -81,5 +82,13 @@ fn a_hundred_processes(console: &mut Console) -> Result<(), String> {
                 n=0; for q in $p; do kill -0 $q && n=$((n+1)); done; \
                 a=$(grep ^processes /proc/nto/system); kill $p; wait; \
                 [ $n -eq 100 ] && [ ${a#* } -gt 100 ]'";
+    leaves_nothing(console, load)
+}
+
+fn a_file_server_killed_at_work(console: &mut Console) -> Result<(), String> {
+    // In a shell of its own, so that the jobs' numbers and ends are not shown.
+    let load = "sh -c 'for n in 1 2 3; do fs-ram /ram=1777 & f=$!; waitfor /ram; \
+                dd if=/dev/zero of=/ram/x bs=64k count=100000 2>/dev/null & d=$!; sleep 0.2; \
+                kill -9 $f; wait $d; [ $? -eq 1 ] || exit 1; wait $f; done; :'";
     leaves_nothing(console, load)
 }
