@@ -221,6 +221,8 @@ impl<C: Client> Terminal<C> {
         }
         let of = system.group(group).map(|state| state.session);
         self.control.set_foreground(caller, group, of).map_err(errno)?;
+        let control = self.control;
+        self.waiting.restart_readers(|reader| control.is_background(reader));
         Ok(Answer::Done)
     }
 

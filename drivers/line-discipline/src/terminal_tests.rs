@@ -172,7 +172,7 @@ fn a_background_reader_is_stopped_and_an_orphan_fails() {
 }
 
 #[test]
-fn a_reader_that_was_put_in_the_background_takes_nothing() {
+fn a_reader_that_was_put_in_the_background_comes_again() {
     let mut scene = Scene::new();
     let shell = Caller { background_write: StopSignal::Ignored, ..caller(10, 10) };
     let foreground = |scene: &mut Scene, group: i32| {
@@ -183,12 +183,14 @@ fn a_reader_that_was_put_in_the_background_takes_nothing() {
     scene.keys(b"\x1a");
     assert_eq!(scene.manager.signals, [(11, Signal::Suspend)]);
     foreground(&mut scene, 10);
+    scene.expect(&[(1, "ERESTART")]);
     scene.read(2, 10, Mode::Blocking);
-    scene.keys(b"fg\r");
-    scene.expect(&[(2, "fg\\n")]);
-    foreground(&mut scene, 11);
-    scene.keys(b"text\r");
-    scene.expect(&[(1, "text\\n")]);
+    scene.keys(b"bg\r");
+    scene.expect(&[(2, "bg\\n")]);
+    scene.manager.signals.clear();
+    scene.read(3, 11, Mode::Blocking);
+    scene.expect(&[(3, "ERESTART")]);
+    assert_eq!(scene.manager.signals, [(11, Signal::BackgroundRead)]);
 }
 
 #[test]

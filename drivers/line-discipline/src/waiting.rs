@@ -79,6 +79,19 @@ impl<C: Client> Waiting<C> {
         found
     }
 
+    /// Lets readers go whose callers `is_it` picks; they come again when they run, and are judged anew.
+    pub(crate) fn restart_readers(&mut self, is_it: impl Fn(&Caller) -> bool) {
+        // Bound: one turn for each reader.
+        for _ in 0..self.readers.len() {
+            let Some(reader) = self.readers.pop_front() else { return };
+            if is_it(&reader.caller) {
+                reader.client.finish(Done::Failed(Errno::ERESTART));
+            } else {
+                self.readers.push_back(reader);
+            }
+        }
+    }
+
     /// Ends all waits, as a hang-up does: readers find the end, writers fail.
     pub(crate) fn hang_up(&mut self) {
         for reader in self.readers.drain(..) {

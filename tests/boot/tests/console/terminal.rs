@@ -4,7 +4,7 @@ use super::{Test, same};
 use boot_tests::console::{Console, PROMPT, SOON};
 use std::time::Duration;
 
-pub(crate) const TESTS: [Test; 12] = [
+pub(crate) const TESTS: [Test; 13] = [
     ("nothing_follows_the_prompt", nothing_follows_the_prompt),
     ("interrupt_ends_cat", interrupt_ends_cat),
     ("interrupt_ends_a_busy_loop", interrupt_ends_a_busy_loop),
@@ -12,6 +12,7 @@ pub(crate) const TESTS: [Test; 12] = [
     ("quit_ends_a_program_and_is_said", quit_ends_a_program_and_is_said),
     ("a_job_stops_and_comes_to_the_foreground", a_job_stops_and_comes_to_the_foreground),
     ("a_stopped_job_goes_on_in_the_background", a_stopped_job_goes_on_in_the_background),
+    ("a_stopped_reader_stops_again_in_the_background", a_stopped_reader_stops_again),
     ("a_background_job_is_waited_for", a_background_job_is_waited_for),
     ("a_background_reader_of_the_terminal_stops", a_background_reader_of_the_terminal_stops),
     ("a_trap_catches_the_keyboards_interrupt", a_trap_catches_the_keyboards_interrupt),
@@ -121,6 +122,26 @@ fn a_stopped_job_goes_on_in_the_background(console: &mut Console) -> Result<(), 
     console.expect("bg\r\n[1] sh -c", SOON)?;
     console.prompt()?;
     same("wait", &console.succeed("wait; cat /tmp/bg", SOON)?, "ended")
+}
+
+fn a_stopped_reader_stops_again(console: &mut Console) -> Result<(), String> {
+    console.send("cat\r")?;
+    console.expect("cat\r\n", SOON)?;
+    console.send("first\r")?;
+    console.expect("first\r\nfirst\r\n", SOON)?;
+    console.send("\x1a")?;
+    console.expect("Stopped", SOON)?;
+    console.prompt()?;
+    console.send("bg; sleep 1\r")?;
+    console.expect("sleep 1\r\n", SOON)?;
+    console.expect("Stopped (tty input)", SOON)?;
+    console.prompt()?;
+    console.send("fg\r")?;
+    console.expect("fg\r\ncat\r\n", SOON)?;
+    console.send("more\r")?;
+    console.expect("more\r\nmore\r\n", SOON)?;
+    console.send("\x04")?;
+    console.expect(PROMPT, SOON).map(drop)
 }
 
 fn a_background_job_is_waited_for(console: &mut Console) -> Result<(), String> {
