@@ -7,6 +7,8 @@
     reason = "a test tool on the host stops with a sentence"
 )]
 
+pub mod guest;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -117,7 +119,8 @@ pub fn iso(manifest: &str) -> Result<Vec<u8>, String> {
 /// Runs a script in the guest's shell and returns what it printed.
 ///
 /// # Errors
-/// A sentence about what could not be built or started, or the script's exit status.
+/// A sentence about what could not be built or started, or the script's exit status with what it
+/// printed.
 pub fn exec(script: &str, options: &[&str], limit: Duration) -> Result<String, String> {
     let xtask = std::env::var("XTASK").map_err(|_| "run me with `cargo xtask test`".to_string())?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
