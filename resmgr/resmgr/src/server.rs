@@ -167,6 +167,15 @@ pub trait Server {
         Err(Errno::EINVAL)
     }
 
+    /// Makes sure that writing from `offset` to `end` does not run out of space, and lengthens the
+    /// file to `end` (`posix_fallocate`). By default it is only lengthened.
+    ///
+    /// # Errors
+    /// ENOSPC, EFBIG, and as [`Server::truncate`].
+    fn allocate(&mut self, node: Node, offset: u64, end: u64) -> Result<(), Errno> {
+        if end > self.attributes(node)?.size { self.truncate(node, end) } else { Ok(()) }
+    }
+
     /// Status of the file system.
     ///
     /// # Errors
