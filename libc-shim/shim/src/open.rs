@@ -137,7 +137,7 @@ const fn close_on_exec(flags: u32) -> u32 {
 pub(crate) fn close(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
     let coid = descriptor(fd)?;
     drop_locks(caller, coid);
-    sys::detach(coid)
+    sys::close(coid)
 }
 
 /// Record locks of a file go with any descriptor of it that the process closes.
@@ -189,7 +189,7 @@ pub(crate) fn close_range(caller: &mut Caller<'_>, [first, last, flags, ..]: Arg
             sys::connect_flags(coid, COF_CLOEXEC, COF_CLOEXEC)?;
         } else {
             drop_locks(caller, coid);
-            sys::detach(coid)?;
+            sys::close(coid)?;
         }
         next = coid + 1;
     }
@@ -221,7 +221,13 @@ pub(crate) fn dup3(caller: &mut Caller<'_>, [old, new, flags, ..]: Args) -> Outc
         return Err(Errno::EBADF);
     }
     drop_locks(caller, to);
-    sys::duplicate_to(from, to, close_on_exec(low(flags))).map(|_| u64::from(to))
+    // Held a little longer, what was there is closed as by `close`.
+    let old = sys::duplicate(to, SIDE_CHANNEL, COF_CLOEXEC | COF_NOSHARE);
+    let outcome = sys::duplicate_to(from, to, close_on_exec(low(flags)));
+    if let Ok(old) = old {
+        let _closed = sys::close(low(old));
+    }
+    outcome.map(|_| u64::from(to))
 }
 
 /// `pipe(fds)`.

@@ -18,6 +18,9 @@ kinds! {
     IO_READ = 0x101;
     /// Write ([`crate::io::Transfer`], then data); status = bytes.
     IO_WRITE = 0x102;
+    /// The client closes the last descriptor ([`crate::io::Simple`]); counts only if the kernel says
+    /// that it is the last message (`MI_LAST`). QNX: `_IO_CLOSE`.
+    IO_CLOSE = 0x103;
     /// Status of the open file ([`crate::io::Simple`]); reply: [`crate::stat::Stat`].
     IO_STAT = 0x104;
     /// Ask to be told ([`crate::io::Simple`]); refused with ENOSYS: readiness is the kernel's.

@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod closing;
 mod explore;
 #[path = "../memory/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of memory")]

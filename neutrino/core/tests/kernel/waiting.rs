@@ -7,7 +7,7 @@ use neutrino_abi::signal::how;
 use neutrino_abi::time::{FOREVER, clock, timeout};
 use neutrino_core::Input;
 
-use crate::world::{BUFFER, INFO, WORD, read_pulse, receive, world};
+use crate::world::{BUFFER, INFO, WORD, World, read_pulse, receive, world};
 
 #[test]
 fn a_sleeper_wakes_when_its_time_has_come_and_not_before() {
