@@ -6,7 +6,7 @@ use crate::dispatch::{Args, Caller};
 use crate::path::{self, Base, Found, Request, descriptor, request};
 use crate::sys::{self, Errno, Outcome, part, room};
 use core::sync::atomic::Ordering::Relaxed;
-use io_msg::connect::{Connect, FLAG_NOFOLLOW, subtype};
+use io_msg::connect::{Connect, ConnectReply, FLAG_NOFOLLOW, subtype};
 use io_msg::io::{Flags, Lock, lock};
 use io_msg::kind;
 use io_msg::stat::{Stat, mode, open as flag};
@@ -255,15 +255,23 @@ pub(crate) fn pipe2(caller: &mut Caller<'_>, [fds, flags, ..]: Args) -> Outcome 
     let Found::Reply(reply) = path::walk(caller, Base::Cwd, &request)? else {
         return Err(Errno::ENXIO);
     };
+    place_pair(&reply, flags, fds)
+}
+
+/// Makes descriptors of two new handles, which were outside of them, and tells both or neither.
+///
+/// # Errors
+/// EMFILE, EFAULT.
+pub(crate) fn place_pair(reply: &ConnectReply, flags: u32, address: u64) -> Outcome {
     let ends = [reply.coid, reply.coid2].map(i32::cast_unsigned);
-    let outcome = place(ends, close_on_exec(flags), fds);
+    let outcome = place(ends, close_on_exec(flags), address);
     for end in ends {
         let _closed = sys::detach(end);
     }
     outcome
 }
 
-/// Gives both ends of a pipe the lowest free numbers, and tells them.
+/// Gives both the lowest free numbers, and tells them.
 fn place([first, second]: [u32; 2], flags: u32, address: u64) -> Outcome {
     let first = low(sys::duplicate(first, 0, flags)?);
     let placed = sys::duplicate(second, 0, flags).map(low).and_then(|second| {

@@ -51,6 +51,12 @@ kinds! {
     IO_FLAGS = 0x118;
     /// Status of the file system ([`crate::io::Simple`]); reply: [`crate::stat::Statfs`].
     IO_STATVFS = 0x119;
+    /// [`crate::socket::Send`], then address, control data and data; status = bytes.
+    SOCKET_SEND = 0x120;
+    /// [`crate::socket::Receive`]; reply: [`crate::socket::Received`], control data, data.
+    SOCKET_RECEIVE = 0x121;
+    /// [`crate::socket::Control`], then data; status = bytes of the reply.
+    SOCKET_CONTROL = 0x122;
 
     /// [`crate::proc::Fork`]; status = pid of the child.
     PROC_FORK = 0x200;

@@ -209,6 +209,15 @@ pub trait Server {
         Err(Errno::ENOSYS)
     }
 
+    /// Makes two sockets of a type (`io_msg::socket::kind`) that are connected (`IO_CONNECT`
+    /// `SOCKET_PAIR`).
+    ///
+    /// # Errors
+    /// ENOSYS by default; ESOCKTNOSUPPORT.
+    fn socket_pair(&mut self, request: &Request<'_>, kind: u32) -> Result<(Node, Node), Errno> {
+        Err(Errno::ENOSYS)
+    }
+
     /// Reads at most `length` bytes at `offset`; status = bytes. The framework moves the file
     /// offset by the status if the read was not positioned.
     fn read(
