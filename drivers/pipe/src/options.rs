@@ -10,6 +10,10 @@ pub(crate) const SOL_SOCKET: u32 = 1;
 /// What went wrong since it was asked last; asking clears it.
 pub(crate) const SO_ERROR: u32 = 4;
 
+/// A queue's size, which nobody can change.
+const QUEUE_BYTES: u32 = 64 * 1024;
+const _: () = assert!(QUEUE_BYTES as usize == CAPACITY);
+
 const SO_REUSEADDR: u32 = 2;
 const SO_TYPE: u32 = 3;
 const SO_SNDBUF: u32 = 7;
@@ -38,7 +42,7 @@ pub(crate) fn get(socket: &Socket, peer: Option<&Socket>, option: u32) -> Result
     Ok(match option {
         SO_TYPE => number(socket.kind.number()),
         SO_DOMAIN => number(AF_UNIX.into()),
-        SO_SNDBUF | SO_RCVBUF => number(CAPACITY as u32),
+        SO_SNDBUF | SO_RCVBUF => number(QUEUE_BYTES),
         SO_PROTOCOL | SO_ACCEPTCONN | SO_REUSEADDR | SO_KEEPALIVE => number(0),
         SO_PEERCRED => {
             let Maker { pid, uid, gid } =

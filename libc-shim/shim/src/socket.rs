@@ -57,9 +57,9 @@ pub(crate) fn socketpair(
         ..request(subtype::SOCKET_PAIR, 0, 0).connect
     };
     let request = Request { connect, accept, ..Request::default() };
-    let found = path::walk(caller, Base::Cwd, &request).map_err(|errno| match errno {
-        Errno::ENOENT | Errno::ENOSYS => Errno::EAFNOSUPPORT,
-        other => other,
+    let found = path::walk(caller, Base::Cwd, &request).map_err(|errno| {
+        let is_unserved = matches!(errno, Errno::ENOENT | Errno::ENOSYS);
+        if is_unserved { Errno::EAFNOSUPPORT } else { errno }
     })?;
     let Found::Reply(reply) = found else { return Err(Errno::EAFNOSUPPORT) };
     open::place_pair(&reply, flags, sockets)
@@ -163,7 +163,7 @@ fn give_address(bytes: &[u8], address: u64, length_at: u64) -> Result<(), Errno>
         return Err(Errno::EINVAL);
     }
     copy::write_slice(address, &bytes[..bytes.len().min(room as usize)])?;
-    copy::write(length_at, &(bytes.len() as u32))
+    copy::write(length_at, &low(bytes.len() as u64))
 }
 
 /// The sender's address in a reply.
@@ -292,7 +292,7 @@ pub(crate) fn getsockopt(
     }
     let shown = length.min(room as usize);
     copy::write_slice(value, &caller.scratch.reply[..shown])?;
-    copy::write(length_at, &(shown as u32)).map(|()| 0)
+    copy::write(length_at, &low(shown as u64)).map(|()| 0)
 }
 
 /// `setsockopt(fd, level, option, value, length)`.
