@@ -153,8 +153,26 @@ fn drop_locks(caller: &Caller<'_>, coid: u32) {
     }
 }
 
+/// Closes all descriptors of a process that ends, so that their servers have let go before anybody
+/// can have waited for it. Beside other threads, which could open files under the same numbers,
+/// that is left to the kernel.
+pub(crate) fn close_all(caller: &Caller<'_>) {
+    drop_all_locks(caller);
+    if caller.process.threads.load(Relaxed) > 1 {
+        return;
+    }
+    let mut next = 0;
+    let mut info = HandleInfo::default();
+    while let Ok(coid) = sys::next_handle(next, &mut info).map(low)
+        && coid < SIDE_CHANNEL
+    {
+        let _closed = sys::close(coid);
+        next = coid + 1;
+    }
+}
+
 /// All record locks of the process go with it.
-pub(crate) fn drop_all_locks(caller: &Caller<'_>) {
+fn drop_all_locks(caller: &Caller<'_>) {
     let mut next = 0;
     let mut info = HandleInfo::default();
     while caller.process.has_locks.load(Relaxed) != 0 {
