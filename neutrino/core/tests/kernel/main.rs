@@ -10,6 +10,7 @@
 )]
 
 mod closing;
+mod death;
 mod explore;
 #[path = "../memory/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of memory")]
