@@ -134,47 +134,51 @@ static const struct {
     const char *what;
     void (*body)(void);
     int signal;
+    /* What an emulated CPU may make of it instead. */
+    int emulated;
 } deeds[] = {
-    { "read_null", read_null, SIGSEGV },
-    { "write_null", write_null, SIGSEGV },
-    { "call_null", call_null, SIGSEGV },
-    { "read_kernel", read_kernel, SIGSEGV },
-    { "write_kernel", write_kernel, SIGSEGV },
-    { "call_kernel", call_kernel, SIGSEGV },
-    { "call_direct_map", call_direct_map, SIGSEGV },
-    { "read_non_canonical", read_non_canonical, SIGSEGV },
-    { "call_non_canonical", call_non_canonical, SIGSEGV },
-    { "write_code", write_code, SIGSEGV },
-    { "write_constant", write_constant, SIGSEGV },
-    { "call_stack", call_stack, SIGSEGV },
-    { "call_heap", call_heap, SIGSEGV },
-    { "divide_by_zero", divide_by_zero, SIGFPE },
-    { "divide_overflow", divide_overflow, SIGFPE },
-    { "undefined_instruction", undefined_instruction, SIGILL },
-    { "breakpoint", breakpoint, SIGTRAP },
-    { "halt", halt, SIGSEGV },
-    { "disable_interrupts", disable_interrupts, SIGSEGV },
-    { "write_port", write_port, SIGSEGV },
-    { "load_page_tables", load_page_tables, SIGSEGV },
-    { "read_model_register", read_model_register, SIGSEGV },
-    { "software_interrupt", software_interrupt, SIGSEGV },
-    { "double_fault_gate", double_fault_gate, SIGSEGV },
-    { "unaligned_vector", unaligned_vector, SIGSEGV },
-    { "non_canonical_stack", non_canonical_stack, SIGBUS },
-    { "null_stack", null_stack, SIGSEGV },
-    { "call_abort", call_abort, SIGABRT },
-    { "overflow_stack", overflow_stack, SIGSEGV },
-    { "trap_flag", trap_flag, SIGTRAP },
+    { "read_null", read_null, SIGSEGV, 0 },
+    { "write_null", write_null, SIGSEGV, 0 },
+    { "call_null", call_null, SIGSEGV, 0 },
+    { "read_kernel", read_kernel, SIGSEGV, 0 },
+    { "write_kernel", write_kernel, SIGSEGV, 0 },
+    { "call_kernel", call_kernel, SIGSEGV, 0 },
+    { "call_direct_map", call_direct_map, SIGSEGV, 0 },
+    { "read_non_canonical", read_non_canonical, SIGSEGV, 0 },
+    { "call_non_canonical", call_non_canonical, SIGSEGV, 0 },
+    { "write_code", write_code, SIGSEGV, 0 },
+    { "write_constant", write_constant, SIGSEGV, 0 },
+    { "call_stack", call_stack, SIGSEGV, 0 },
+    { "call_heap", call_heap, SIGSEGV, 0 },
+    { "divide_by_zero", divide_by_zero, SIGFPE, 0 },
+    { "divide_overflow", divide_overflow, SIGFPE, 0 },
+    { "undefined_instruction", undefined_instruction, SIGILL, 0 },
+    { "breakpoint", breakpoint, SIGTRAP, 0 },
+    { "halt", halt, SIGSEGV, 0 },
+    { "disable_interrupts", disable_interrupts, SIGSEGV, 0 },
+    { "write_port", write_port, SIGSEGV, 0 },
+    { "load_page_tables", load_page_tables, SIGSEGV, 0 },
+    { "read_model_register", read_model_register, SIGSEGV, 0 },
+    { "software_interrupt", software_interrupt, SIGSEGV, 0 },
+    { "double_fault_gate", double_fault_gate, SIGSEGV, 0 },
+    { "unaligned_vector", unaligned_vector, SIGSEGV, 0 },
+    /* A stack fault (12); QEMU's own CPU reports a general protection fault (13) instead. */
+    { "non_canonical_stack", non_canonical_stack, SIGBUS, SIGSEGV },
+    { "null_stack", null_stack, SIGSEGV, 0 },
+    { "call_abort", call_abort, SIGABRT, 0 },
+    { "overflow_stack", overflow_stack, SIGSEGV, 0 },
+    { "trap_flag", trap_flag, SIGTRAP, 0 },
 };
 
 static void each_deed_dies_with_its_signal(void)
 {
     for (size_t i = 0; i < COUNT(deeds); i++) {
-        int status = status_of(deeds[i].body);
-        if (!killed_by(status, deeds[i].signal))
+        int status = status_of(deeds[i].body), emulated = deeds[i].emulated;
+        int died = killed_by(status, deeds[i].signal) || (emulated && killed_by(status, emulated));
+        if (!died)
             dprintf(2, "%s: wait status 0x%x, expected signal %d\n", deeds[i].what, status,
                     deeds[i].signal);
-        CHECK(killed_by(status, deeds[i].signal));
+        CHECK(died);
     }
 }
 

@@ -80,6 +80,34 @@ static void holes_read_as_zero_and_take_no_room(void)
     CHECK(pread(fd, block, sizeof block, FAR) == 3 && memcmp(block, "end", 3) == 0);
 }
 
+static void a_hole_that_is_filled_keeps_its_neighbours(void)
+{
+    enum { PAGE = 4096 };
+    static char all[64 * PAGE];
+    enter_scratch();
+    int fd = create("sparse");
+    CHECK(ftruncate(fd, sizeof all) == 0 && info_of("sparse").st_blocks < 64);
+    CHECK(pwrite(fd, "a", 1, 10 * PAGE) == 1 && pwrite(fd, "c", 1, 12 * PAGE) == 1);
+    CHECK(pwrite(fd, "b", 1, 11 * PAGE - 1) == 1);
+    CHECK(info_of("sparse").st_size == sizeof all);
+    CHECK(pread(fd, all, sizeof all, 0) == sizeof all);
+    CHECK(all[10 * PAGE] == 'a' && all[11 * PAGE - 1] == 'b' && all[12 * PAGE] == 'c');
+    for (size_t i = 0; i < sizeof all; i++)
+        CHECK(all[i] == 0 || i == 10 * PAGE || i == 11 * PAGE - 1 || i == 12 * PAGE);
+}
+
+static void space_that_is_reserved_is_there(void)
+{
+    enter_scratch();
+    int fd = create("reserved");
+    CHECK(write(fd, "data", 4) == 4);
+    CHECK(posix_fallocate(fd, 0, 1 << 20) == 0);
+    struct stat info = info_of("reserved");
+    CHECK(info.st_size == 1 << 20 && info.st_blocks >= (1 << 20) / 512);
+    char text[8];
+    CHECK(pread(fd, text, sizeof text, 0) == 8 && memcmp(text, "data\0\0\0\0", 8) == 0);
+}
+
 static void truncation_cuts_and_grows_with_zeros(void)
 {
     char text[16];
@@ -297,6 +325,8 @@ static const struct test tests[] = {
     TEST(append_writes_at_the_end_whoever_moved_it),
     TEST(lseek_moves_and_refuses),
     TEST(holes_read_as_zero_and_take_no_room),
+    TEST(a_hole_that_is_filled_keeps_its_neighbours),
+    TEST(space_that_is_reserved_is_there),
     TEST(truncation_cuts_and_grows_with_zeros),
     TEST(positioned_and_vector_calls_agree_with_plain_ones),
     TEST(rename_replaces_in_one_step),

@@ -43,6 +43,30 @@ static void poll_tells_of_hangups_errors_and_bad_numbers(void)
     CHECK(poll(&wanted, 1, 0) == 0 && wanted.revents == 0);
 }
 
+static void what_replaces_a_descriptor_closes_it(void)
+{
+    int ends[2], other = open("/dev/null", O_WRONLY);
+    CHECK(other >= 0 && pipe(ends) == 0);
+    struct pollfd wanted = { ends[0], POLLIN, 0 };
+    CHECK(dup2(other, ends[1]) == ends[1]);
+    CHECK(poll(&wanted, 1, 0) == 1 && wanted.revents == POLLHUP);
+}
+
+static void a_child_that_has_ended_has_hung_up(void)
+{
+    for (int i = 0; i < 30; i++) {
+        int ends[2];
+        CHECK(pipe(ends) == 0);
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        CHECK(pid > 0 && close(ends[1]) == 0 && waitpid(pid, NULL, 0) == pid);
+        struct pollfd wanted = { ends[0], POLLIN, 0 };
+        CHECK(poll(&wanted, 1, 0) == 1 && wanted.revents == POLLHUP);
+        close(ends[0]);
+    }
+}
+
 static void a_timeout_is_kept(void)
 {
     int ends[2];
@@ -184,6 +208,8 @@ static void a_terminal_is_ready_by_lines_or_bytes(void)
 static const struct test tests[] = {
     TEST(poll_tells_what_a_pipe_can_do),
     TEST(poll_tells_of_hangups_errors_and_bad_numbers),
+    TEST(what_replaces_a_descriptor_closes_it),
+    TEST(a_child_that_has_ended_has_hung_up),
     TEST(a_timeout_is_kept),
     TEST(poll_wakes_when_something_comes),
     TEST(files_are_always_ready),

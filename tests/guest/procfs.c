@@ -38,19 +38,28 @@ static void cwd_is_the_current_directory(void)
     CHECK(getcwd(here, sizeof here) && strcmp(link, here) == 0);
 }
 
+static const char *path_of(int fd)
+{
+    static char link[PATH_MAX];
+    char name[32];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(name, link, sizeof link - 1);
+    CHECK(length > 0);
+    link[length] = '\0';
+    return link;
+}
+
 static void fd_lists_the_open_descriptors(void)
 {
-    char name[32], link[PATH_MAX];
+    char name[32], byte;
     enter_scratch();
     int fd = open("file", O_RDWR | O_CREAT, 0600), found = 0;
     CHECK(fd >= 0 && write(fd, "x", 1) == 1);
+    const char *path = path_of(fd);
+    CHECK(strlen(path) > 5 && strcmp(path + strlen(path) - 5, "/file") == 0);
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(name, link, sizeof link - 1);
-    CHECK(length > 5);
-    link[length] = '\0';
-    CHECK(strcmp(link + length - 5, "/file") == 0);
     int again = open(name, O_RDONLY);
-    CHECK(again >= 0 && read(again, link, 1) == 1 && link[0] == 'x');
+    CHECK(again >= 0 && read(again, &byte, 1) == 1 && byte == 'x');
     snprintf(name, sizeof name, "%d", fd);
     DIR *dir = opendir("/proc/self/fd");
     CHECK(dir);
@@ -61,6 +70,23 @@ static void fd_lists_the_open_descriptors(void)
     closedir(dir);
     CHECK(access("/dev/fd/0", F_OK) == 0 || errno == ENOENT);
     CHECK_ERRNO(access("/proc/self/fd/999", F_OK), ENOENT);
+}
+
+static void a_descriptor_tells_the_path_that_its_file_has_now(void)
+{
+    char start[PATH_MAX], expected[PATH_MAX + 16];
+    enter_scratch();
+    CHECK(getcwd(start, sizeof start));
+    CHECK(mkdir("old", 0755) == 0);
+    int fd = open("old/file", O_CREAT | O_WRONLY, 0644);
+    CHECK(fd >= 0 && rename("old/file", "old/moved") == 0);
+    snprintf(expected, sizeof expected, "%s/old/moved", start);
+    CHECK(strcmp(path_of(fd), expected) == 0);
+    CHECK(rename("old", "new") == 0);
+    snprintf(expected, sizeof expected, "%s/new/moved", start);
+    CHECK(strcmp(path_of(fd), expected) == 0);
+    int other = open("new/old", O_CREAT | O_WRONLY, 0644);
+    CHECK(other >= 0 && strcmp(path_of(fd), expected) == 0);
 }
 
 static void cmdline_holds_the_arguments(void)
@@ -153,6 +179,7 @@ static const struct test tests[] = {
     TEST(exe_is_the_program),
     TEST(cwd_is_the_current_directory),
     TEST(fd_lists_the_open_descriptors),
+    TEST(a_descriptor_tells_the_path_that_its_file_has_now),
     TEST(cmdline_holds_the_arguments),
     TEST(maps_covers_code_heap_and_stack),
     TEST(stat_and_status_tell_the_same),

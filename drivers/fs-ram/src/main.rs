@@ -1,6 +1,7 @@
 //! The RAM file system: `fs-ram [-s MIB] PATH…` serves one tree at each path.
 //!
-//! File data are pages of memory objects, so `read`, `write` and mappings see the same frames.
+//! File data are pages of memory objects, so `read`, `write` and mappings see the same frames, and a
+//! hole costs nothing.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 #![allow(
@@ -10,6 +11,8 @@
 
 extern crate alloc;
 
+#[cfg(target_os = "none")]
+mod data;
 #[cfg(target_os = "none")]
 mod program;
 #[cfg(target_os = "none")]

@@ -7,29 +7,22 @@ use io_msg::io::MmapReply;
 use io_msg::stat::{Statfs, mode};
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::abi::memory::prot;
-use neutrino_rt::memory::MemObject;
-use neutrino_rt::{Errno, clock, message};
+use neutrino_rt::{Errno, clock};
 use resmgr::{
     Attributes, Change, DataAt, DirectoryEntry, Node, Ocb, Opening, Outcome, Request, Server,
 };
 
-/// Largest file in bytes: what a memory object can hold.
-const FILE_MAX: u64 = 1 << 40;
 /// Bytes that a node is charged, beside its data.
 const NODE_BYTES: u64 = 512;
-const PAGE: u64 = 4096;
+pub(crate) const PAGE: u64 = 4096;
 
 /// All trees of one server; a node number is never used again.
 #[derive(Debug)]
 pub(crate) struct RamFs {
     nodes: BTreeMap<Node, Inode>,
     next: Node,
-    limit: u64,
-    used: u64,
-}
-
-const fn pages(size: u64) -> u64 {
-    size.div_ceil(PAGE) * PAGE
+    pub(crate) limit: u64,
+    pub(crate) used: u64,
 }
 
 impl RamFs {
@@ -49,15 +42,15 @@ impl RamFs {
         self.add_node(attributes, Body::directory(root))
     }
 
-    fn node(&self, node: Node) -> Result<&Inode, Errno> {
+    pub(crate) fn node(&self, node: Node) -> Result<&Inode, Errno> {
         self.nodes.get(&node).ok_or(Errno::ENOENT)
     }
 
-    fn node_mut(&mut self, node: Node) -> Result<&mut Inode, Errno> {
+    pub(crate) fn node_mut(&mut self, node: Node) -> Result<&mut Inode, Errno> {
         self.nodes.get_mut(&node).ok_or(Errno::ENOENT)
     }
 
-    fn charge(&mut self, bytes: u64) -> Result<(), Errno> {
+    pub(crate) fn charge(&mut self, bytes: u64) -> Result<(), Errno> {
         let used = self.used.checked_add(bytes).ok_or(Errno::ENOSPC)?;
         if used > self.limit {
             return Err(Errno::ENOSPC);
@@ -71,7 +64,7 @@ impl RamFs {
         let node = self.next;
         self.next += 1;
         let attributes = Attributes { inode: node, ..attributes };
-        self.nodes.insert(node, Inode { attributes, body });
+        self.nodes.insert(node, Inode { attributes, body, charged: 0, is_mapped: false });
         Ok(node)
     }
 
@@ -127,51 +120,12 @@ impl RamFs {
             node = parent;
         }
     }
-
-    /// Changes a file's size and its charge; the object is made when there is something to hold.
-    fn resize(&mut self, node: Node, size: u64) -> Result<(), Errno> {
-        if size > FILE_MAX {
-            return Err(Errno::EFBIG);
-        }
-        let old = self.node(node)?.attributes.size;
-        let (old_pages, new_pages) = (pages(old), pages(size));
-        if new_pages > old_pages {
-            self.charge(new_pages - old_pages)?;
-        }
-        let result = self.node_mut(node).and_then(|inode| inode.resize(size));
-        match result {
-            Ok(()) => self.used -= old_pages.saturating_sub(new_pages),
-            Err(_) => self.used -= new_pages.saturating_sub(old_pages),
-        }
-        result
-    }
-}
-
-impl Inode {
-    fn resize(&mut self, size: u64) -> Result<(), Errno> {
-        let Body::File(object) = &mut self.body else { return Err(Errno::EINVAL) };
-        match object {
-            Some(object) => object.resize(size).map_err(no_space)?,
-            None if size > 0 => *object = Some(MemObject::anonymous(size).map_err(no_space)?),
-            None => {}
-        }
-        let now = clock::timestamp();
-        self.attributes.size = size;
-        self.attributes.blocks = size.div_ceil(512);
-        self.attributes.mtime = now;
-        self.attributes.ctime = now;
-        Ok(())
-    }
-}
-
-/// Memory that has run out is, for a file, a full device.
-fn no_space(errno: Errno) -> Errno {
-    if errno == Errno::ENOMEM || errno == Errno::EAGAIN { Errno::ENOSPC } else { errno }
 }
 
 impl Server for RamFs {
     fn attributes(&self, node: Node) -> Result<Attributes, Errno> {
-        self.node(node).map(|inode| inode.attributes)
+        let inode = self.node(node)?;
+        Ok(Attributes { blocks: inode.blocks(), ..inode.attributes })
     }
 
     fn device(&self) -> u64 {
@@ -323,6 +277,10 @@ impl Server for RamFs {
         self.resize(node, size)
     }
 
+    fn allocate(&mut self, node: Node, offset: u64, end: u64) -> Result<(), Errno> {
+        self.reserve(node, offset, end)
+    }
+
     fn statfs(&self) -> Result<Statfs, Errno> {
         let free = self.limit.saturating_sub(self.used) / PAGE;
         Ok(Statfs {
@@ -355,8 +313,7 @@ impl Server for RamFs {
     fn released(&mut self, node: Node) {
         let gone = self.nodes.get(&node).is_some_and(|inode| inode.attributes.links == 0);
         if gone && let Some(inode) = self.nodes.remove(&node) {
-            let data = if inode.attributes.is_file() { pages(inode.attributes.size) } else { 0 };
-            self.used = self.used.saturating_sub(NODE_BYTES + data);
+            self.used = self.used.saturating_sub(NODE_BYTES + inode.charged);
         }
     }
 
@@ -367,18 +324,7 @@ impl Server for RamFs {
         offset: u64,
         length: usize,
     ) -> Outcome {
-        let moved = self.node_mut(ocb.node).and_then(|inode| {
-            let bytes = inode.attributes.size.saturating_sub(offset).min(length as u64);
-            inode.attributes.atime = clock::timestamp();
-            match &inode.body {
-                Body::File(Some(object)) if bytes > 0 => {
-                    message::write_object(request.rcvid, 0, object.raw(), offset, bytes)
-                }
-                Body::File(_) => Ok(0),
-                Body::Directory { .. } | Body::Link(_) | Body::Special => Err(Errno::EINVAL),
-            }
-        });
-        Outcome::Reply(moved.map(u64::cast_signed))
+        Outcome::Reply(self.read_at(request, ocb.node, offset, length).map(u64::cast_signed))
     }
 
     fn write(
@@ -394,47 +340,9 @@ impl Server for RamFs {
     fn mmap(&mut self, node: Node, _writable: bool) -> Result<(u32, MmapReply), Errno> {
         let inode = self.node_mut(node)?;
         let size = inode.attributes.size;
-        let Body::File(object) = &mut inode.body else { return Err(Errno::ENODEV) };
-        if object.is_none() {
-            *object = Some(MemObject::anonymous(size).map_err(no_space)?);
-        }
-        let object = object.as_ref().map_or(0, MemObject::raw);
+        let object = inode.object()?.raw();
+        inode.is_mapped = true;
         let protection = prot::READ | prot::WRITE | prot::EXEC;
         Ok((object, MmapReply { object: 0, protection, offset: 0, size }))
-    }
-}
-
-impl RamFs {
-    fn write_at(
-        &mut self,
-        request: &Request<'_>,
-        node: Node,
-        offset: u64,
-        data: DataAt,
-    ) -> Result<u64, Errno> {
-        let bytes = data.length as u64;
-        if bytes == 0 {
-            return Ok(0);
-        }
-        let old = self.node(node)?.attributes.size;
-        let end = offset.checked_add(bytes).ok_or(Errno::EFBIG)?;
-        if end > old {
-            self.resize(node, end)?;
-        }
-        let inode = self.node_mut(node)?;
-        let Body::File(Some(object)) = &inode.body else { return Err(Errno::EINVAL) };
-        let moved =
-            message::read_object(request.rcvid, data.offset as u64, object.raw(), offset, bytes);
-        let done = *moved.as_ref().unwrap_or(&0);
-        inode.attributes.mtime = clock::timestamp();
-        inode.attributes.ctime = inode.attributes.mtime;
-        if done < bytes && end > old {
-            // What the client's bad memory kept from being written does not lengthen the file.
-            self.resize(node, old.max(offset + done))?;
-        }
-        match moved {
-            Ok(0) => Err(Errno::EFAULT),
-            other => other.map_err(no_space),
-        }
     }
 }

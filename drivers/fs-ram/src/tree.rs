@@ -33,8 +33,13 @@ pub(crate) enum Body {
 /// One node.
 #[derive(Debug)]
 pub(crate) struct Inode {
+    /// `blocks` is not kept here: see [`Inode::blocks`].
     pub(crate) attributes: Attributes,
     pub(crate) body: Body,
+    /// Bytes of its data that count as used.
+    pub(crate) charged: u64,
+    /// Somebody got the memory object: pages may come into being behind the server's back.
+    pub(crate) is_mapped: bool,
 }
 
 impl Body {

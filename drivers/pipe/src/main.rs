@@ -1,5 +1,6 @@
 //! The pipe server: `pipe` serves `/dev/pipe`, from which `pipe()` gets both ends of a pipe, and
-//! below which file systems send those who open a FIFO.
+//! below which file systems send those who open a FIFO; and `/dev/socket/1`, the domain of UNIX
+//! sockets.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 #![allow(
@@ -14,7 +15,13 @@ mod buffer;
 #[cfg(target_os = "none")]
 mod opening;
 #[cfg(target_os = "none")]
+mod options;
+#[cfg(target_os = "none")]
 mod server;
+#[cfg(target_os = "none")]
+mod socket;
+#[cfg(target_os = "none")]
+mod sockets;
 
 #[cfg(target_os = "none")]
 mod program {
@@ -26,11 +33,12 @@ mod program {
     fn main(_arguments: &Arguments) -> i32 {
         let mut engine = Engine::new(super::server::Pipes::default());
         let result = channel::create(chf::DISCONNECT | chf::UNBLOCK).and_then(|chid| {
+            engine.attach(chid, "/dev/socket/1", 0, io_msg::proc::ATTACH_DIRECTORY)?;
             engine.attach(chid, "/dev/pipe", 0, io_msg::proc::ATTACH_DIRECTORY)?;
             Err(super::opening::serve(&mut engine, chid)) as Result<(), _>
         });
         if let Err(errno) = result {
-            eprintln!("pipe: cannot serve /dev/pipe: {errno}");
+            eprintln!("pipe: cannot serve its paths: {errno}");
         }
         1
     }

@@ -1,9 +1,12 @@
-//! All pipes. A node is a pipe's number and an end of it.
+//! All pipes and sockets. A node is a pipe's number and an end of it, or a socket's number.
 
 use crate::buffer::{ATOMIC, Pipe};
 use crate::opening::Openers;
+use crate::socket::{Form, Socket, Wanted};
+use crate::sockets::Sockets;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use io_msg::socket::flag;
 use io_msg::stat::{mode, open};
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::{Errno, clock};
@@ -15,6 +18,8 @@ const FIONREAD: u32 = 0x541b;
 pub(crate) const READING: Node = 0;
 pub(crate) const WRITING: Node = 1;
 const BOTH: Node = 2;
+/// No end of a pipe: a socket.
+const SOCKET: Node = 3;
 
 const fn node(id: u64, end: Node) -> Node {
     id << 2 | end
@@ -28,6 +33,17 @@ pub(crate) struct Pipes {
     changed: Vec<u64>,
     /// Who waits to open a FIFO.
     pub(crate) openers: Openers,
+    sockets: Sockets,
+}
+
+/// The socket that a node is.
+fn socket_of(node: Node) -> Option<u64> {
+    (node & 3 == SOCKET).then_some(node >> 2)
+}
+
+/// What an open file adds to the flags of a message.
+fn flags_of(ocb: &Ocb) -> u32 {
+    if ocb.is_nonblocking() { flag::DONTWAIT } else { 0 }
 }
 
 impl Pipes {
@@ -109,11 +125,19 @@ impl Server for Pipes {
         if node == 0 {
             return Ok(Attributes::new(1, mode::IFDIR | 0o755));
         }
-        let pipe = self.pipes.get(&(node >> 2)).ok_or(Errno::ENOENT)?;
         let now = clock::timestamp();
-        let mode = mode::IFIFO | if pipe.name.is_some() { 0o666 } else { 0o600 };
+        let (inode, mode) = match socket_of(node) {
+            Some(id) => {
+                self.sockets.get(id).ok_or(Errno::ENOENT)?;
+                (id, mode::IFSOCK | 0o777)
+            }
+            None => {
+                let pipe = self.pipes.get(&(node >> 2)).ok_or(Errno::ENOENT)?;
+                (pipe.inode, mode::IFIFO | if pipe.name.is_some() { 0o666 } else { 0o600 })
+            }
+        };
         Ok(Attributes {
-            inode: pipe.inode,
+            inode,
             mode,
             links: 1,
             atime: now,
@@ -158,7 +182,15 @@ impl Server for Pipes {
         Ok((node(id, READING), node(id, WRITING)))
     }
 
+    fn socket_pair(&mut self, request: &Request<'_>, kind: u32) -> Result<(Node, Node), Errno> {
+        let (one, two) = self.sockets.pair(request, kind)?;
+        Ok((node(one, SOCKET), node(two, SOCKET)))
+    }
+
     fn opened(&mut self, _request: &Request<'_>, ocb: &mut Ocb) {
+        if socket_of(ocb.node).is_some() {
+            return;
+        }
         self.count(ocb, 1);
         if let Some(pipe) = self.pipes.get_mut(&(ocb.node >> 2)) {
             // A new open file has not been told anything yet.
@@ -167,7 +199,18 @@ impl Server for Pipes {
     }
 
     fn closed(&mut self, ocb: &Ocb, _ocbs: &Ocbs) {
-        self.count(ocb, -1);
+        match socket_of(ocb.node) {
+            Some(id) => self.sockets.close(id),
+            None => self.count(ocb, -1),
+        }
+    }
+
+    fn message(&mut self, request: &mut Request<'_>, kind: u16, ocbs: &mut Ocbs) -> Outcome {
+        let found = ocbs.get(request.info.badge).map(|ocb| (socket_of(ocb.node), flags_of(ocb)));
+        match found {
+            Some((Some(id), flags)) => self.sockets.message(request, id, kind, flags),
+            Some((None, _)) | None => Outcome::Reply(Err(Errno::ENOSYS)),
+        }
     }
 
     fn read(
@@ -177,6 +220,10 @@ impl Server for Pipes {
         _offset: u64,
         length: usize,
     ) -> Outcome {
+        if let Some(id) = socket_of(ocb.node) {
+            let wanted = Wanted { length, flags: flags_of(ocb), form: Form::Data };
+            return self.sockets.receive(request, id, wanted);
+        }
         let pipe = match self.pipe_of(ocb.node) {
             Ok(pipe) => pipe,
             Err(errno) => return Outcome::Reply(Err(errno)),
@@ -204,6 +251,9 @@ impl Server for Pipes {
         _offset: u64,
         data: DataAt,
     ) -> Outcome {
+        if let Some(id) = socket_of(ocb.node) {
+            return self.sockets.send(request, id, data, flags_of(ocb));
+        }
         let pipe = match self.pipe_of(ocb.node) {
             Ok(pipe) => pipe,
             Err(errno) => return Outcome::Reply(Err(errno)),
@@ -238,9 +288,13 @@ impl Server for Pipes {
         dcmd: u32,
         _data: &[u8],
     ) -> Outcome {
-        match (dcmd, self.pipe_of(ocb.node)) {
-            (FIONREAD, Ok(pipe)) => {
-                let count = u32::try_from(pipe.len()).unwrap_or(u32::MAX);
+        let count = match socket_of(ocb.node) {
+            Some(id) => self.sockets.get(id).map(Socket::readable),
+            None => self.pipe_of(ocb.node).ok().map(|pipe| pipe.len()),
+        };
+        match (dcmd, count) {
+            (FIONREAD, Some(count)) => {
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
                 request.reply = Vec::from(count.to_le_bytes());
                 Outcome::Reply(Ok(0))
             }
@@ -249,6 +303,9 @@ impl Server for Pipes {
     }
 
     fn unblock(&mut self, rcvid: u64) {
+        if self.sockets.unblock(rcvid) {
+            return;
+        }
         let found = self.pipes.iter_mut().find_map(|(&id, pipe)| pipe.unblock(rcvid).then_some(id));
         let found = found.or_else(|| self.openers.unblock(rcvid));
         self.changed.extend(found);
@@ -258,5 +315,6 @@ impl Server for Pipes {
         for id in core::mem::take(&mut self.changed) {
             self.settle(id, ocbs);
         }
+        self.sockets.settle(|id, bits| ocbs.notify(node(id, SOCKET), bits));
     }
 }

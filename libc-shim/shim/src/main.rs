@@ -42,6 +42,7 @@ mod process;
 mod robust;
 mod rows;
 mod signal;
+mod socket;
 mod start;
 mod sys;
 mod system;

@@ -332,6 +332,7 @@ fn change_times(caller: &mut Caller<'_>, file: File, times: [i64; 4], flags: u32
 
 /// `truncate(path, length)`.
 pub(crate) fn truncate(caller: &mut Caller<'_>, [name, length, ..]: Args) -> Outcome {
+    let length = size_argument(length)?;
     if caller.process.file_limit.load(Relaxed) != limit::INFINITY {
         let file = named(caller, name)?;
         let words = statx_words(&status(caller, file, 0)?);
@@ -345,8 +346,14 @@ pub(crate) fn truncate(caller: &mut Caller<'_>, [name, length, ..]: Args) -> Out
 /// `ftruncate(fd, length)`.
 pub(crate) fn ftruncate(caller: &mut Caller<'_>, [fd, length, ..]: Args) -> Outcome {
     let coid = descriptor(fd)?;
+    let length = size_argument(length)?;
     check_size(caller, coid, length)?;
     change_size(caller, File::Open(coid), SPACE_TRUNCATE, [0, length])
+}
+
+/// A file's new size, which counts as signed.
+const fn size_argument(length: u64) -> Result<u64, Errno> {
+    if length.cast_signed() < 0 { Err(Errno::EINVAL) } else { Ok(length) }
 }
 
 /// `fallocate(fd, mode, offset, length)`: mode 0 only.

@@ -6,7 +6,7 @@ use crate::dispatch::{Args, Caller};
 use crate::path::{self, Base, Found, Request, descriptor, request};
 use crate::sys::{self, Errno, Outcome, part, room};
 use core::sync::atomic::Ordering::Relaxed;
-use io_msg::connect::{Connect, FLAG_NOFOLLOW, subtype};
+use io_msg::connect::{Connect, ConnectReply, FLAG_NOFOLLOW, subtype};
 use io_msg::io::{Flags, Lock, lock};
 use io_msg::kind;
 use io_msg::stat::{Stat, mode, open as flag};
@@ -137,7 +137,7 @@ const fn close_on_exec(flags: u32) -> u32 {
 pub(crate) fn close(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
     let coid = descriptor(fd)?;
     drop_locks(caller, coid);
-    sys::detach(coid)
+    sys::close(coid)
 }
 
 /// Record locks of a file go with any descriptor of it that the process closes.
@@ -153,8 +153,26 @@ fn drop_locks(caller: &Caller<'_>, coid: u32) {
     }
 }
 
+/// Closes all descriptors of a process that ends, so that their servers have let go before anybody
+/// can have waited for it. Beside other threads, which could open files under the same numbers,
+/// that is left to the kernel.
+pub(crate) fn close_all(caller: &Caller<'_>) {
+    drop_all_locks(caller);
+    if caller.process.threads.load(Relaxed) > 1 {
+        return;
+    }
+    let mut next = 0;
+    let mut info = HandleInfo::default();
+    while let Ok(coid) = sys::next_handle(next, &mut info).map(low)
+        && coid < SIDE_CHANNEL
+    {
+        let _closed = sys::close(coid);
+        next = coid + 1;
+    }
+}
+
 /// All record locks of the process go with it.
-pub(crate) fn drop_all_locks(caller: &Caller<'_>) {
+fn drop_all_locks(caller: &Caller<'_>) {
     let mut next = 0;
     let mut info = HandleInfo::default();
     while caller.process.has_locks.load(Relaxed) != 0 {
@@ -189,7 +207,7 @@ pub(crate) fn close_range(caller: &mut Caller<'_>, [first, last, flags, ..]: Arg
             sys::connect_flags(coid, COF_CLOEXEC, COF_CLOEXEC)?;
         } else {
             drop_locks(caller, coid);
-            sys::detach(coid)?;
+            sys::close(coid)?;
         }
         next = coid + 1;
     }
@@ -221,7 +239,13 @@ pub(crate) fn dup3(caller: &mut Caller<'_>, [old, new, flags, ..]: Args) -> Outc
         return Err(Errno::EBADF);
     }
     drop_locks(caller, to);
-    sys::duplicate_to(from, to, close_on_exec(low(flags))).map(|_| u64::from(to))
+    // Held a little longer, what was there is closed as by `close`.
+    let old = sys::duplicate(to, SIDE_CHANNEL, COF_CLOEXEC | COF_NOSHARE);
+    let outcome = sys::duplicate_to(from, to, close_on_exec(low(flags)));
+    if let Ok(old) = old {
+        let _closed = sys::close(low(old));
+    }
+    outcome.map(|_| u64::from(to))
 }
 
 /// `pipe(fds)`.
@@ -249,15 +273,23 @@ pub(crate) fn pipe2(caller: &mut Caller<'_>, [fds, flags, ..]: Args) -> Outcome 
     let Found::Reply(reply) = path::walk(caller, Base::Cwd, &request)? else {
         return Err(Errno::ENXIO);
     };
+    place_pair(&reply, flags, fds)
+}
+
+/// Makes descriptors of two new handles, which were outside of them, and tells both or neither.
+///
+/// # Errors
+/// EMFILE, EFAULT.
+pub(crate) fn place_pair(reply: &ConnectReply, flags: u32, address: u64) -> Outcome {
     let ends = [reply.coid, reply.coid2].map(i32::cast_unsigned);
-    let outcome = place(ends, close_on_exec(flags), fds);
+    let outcome = place(ends, close_on_exec(flags), address);
     for end in ends {
         let _closed = sys::detach(end);
     }
     outcome
 }
 
-/// Gives both ends of a pipe the lowest free numbers, and tells them.
+/// Gives both the lowest free numbers, and tells them.
 fn place([first, second]: [u32; 2], flags: u32, address: u64) -> Outcome {
     let first = low(sys::duplicate(first, 0, flags)?);
     let placed = sys::duplicate(second, 0, flags).map(low).and_then(|second| {

@@ -111,7 +111,7 @@ pub(crate) fn vfork_child(caller: &mut Caller<'_>, child: Child) -> Outcome {
 
 /// `exit_group(status)`.
 pub(crate) fn exit_group(caller: &mut Caller<'_>, [status, ..]: Args) -> Outcome {
-    open::drop_all_locks(caller);
+    open::close_all(caller);
     send_exit((low(status) & 0xff) << 8)
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn exit(caller: &mut Caller<'_>, [status, ..]: Args) -> Outcome {
     robust::release(caller);
     let _mask = sys::procmask(how::SET, u64::MAX);
     if caller.process.threads.fetch_sub(1, Relaxed) == 1 {
-        open::drop_all_locks(caller);
+        open::close_all(caller);
         send_exit((low(status) & 0xff) << 8);
     }
     dispatch::end_thread(caller.thread)

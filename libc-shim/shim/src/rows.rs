@@ -5,8 +5,8 @@ use crate::sys::Errno;
 use crate::table::Row;
 use crate::table::Support::{Partial, Refused, Supported};
 use crate::{
-    exec, frame, identity, ioctl, memory, meta, names, open, poll, process, signal, system, thread,
-    time, timer, transfer,
+    exec, frame, identity, ioctl, memory, meta, names, open, poll, process, signal, socket, system,
+    thread, time, timer, transfer,
 };
 use linux_raw_sys::general as linux;
 
@@ -69,20 +69,20 @@ rows! {
     __NR_getpid "getpid" => identity::getpid, Always, Supported;
     __NR_sendfile "sendfile" => transfer::sendfile, IfAsked, Partial("from regular files; copies through memory");
     __NR_socket "socket" => system::socket, Always, Refused(Errno::EAFNOSUPPORT);
-    __NR_connect "connect" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_accept "accept" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_sendto "sendto" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_recvfrom "recvfrom" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_sendmsg "sendmsg" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_recvmsg "recvmsg" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_shutdown "shutdown" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_bind "bind" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_listen "listen" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_getsockname "getsockname" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_getpeername "getpeername" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_socketpair "socketpair" => system::socket, Always, Refused(Errno::EAFNOSUPPORT);
-    __NR_setsockopt "setsockopt" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
-    __NR_getsockopt "getsockopt" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
+    __NR_connect "connect" => socket::connect, Always, Refused(Errno::EISCONN);
+    __NR_accept "accept" => socket::accept, Always, Refused(Errno::EINVAL);
+    __NR_sendto "sendto" => socket::sendto, IfAsked, Partial("without an address");
+    __NR_recvfrom "recvfrom" => socket::recvfrom, IfAsked, Partial("MSG_WAITALL waits for 64 KiB at most");
+    __NR_sendmsg "sendmsg" => socket::sendmsg, IfAsked, Partial("no address, no control data: no descriptors are passed");
+    __NR_recvmsg "recvmsg" => socket::recvmsg, IfAsked, Partial("no control data: no descriptors are passed");
+    __NR_shutdown "shutdown" => socket::shutdown, Always, Supported;
+    __NR_bind "bind" => socket::bind, Always, Refused(Errno::EOPNOTSUPP);
+    __NR_listen "listen" => socket::listen, Always, Refused(Errno::EINVAL);
+    __NR_getsockname "getsockname" => socket::getsockname, Always, Supported;
+    __NR_getpeername "getpeername" => socket::getpeername, Always, Supported;
+    __NR_socketpair "socketpair" => socket::socketpair, Always, Partial("AF_UNIX");
+    __NR_setsockopt "setsockopt" => socket::setsockopt, Always, Partial("SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR and SO_KEEPALIVE, which change nothing");
+    __NR_getsockopt "getsockopt" => socket::getsockopt, Always, Partial("no SO_PASSCRED, no time-outs");
     __NR_clone "clone" => thread::clone, Always, Partial("fork, vfork and threads; no name spaces, no CLONE_VM without CLONE_THREAD or CLONE_VFORK");
     __NR_fork "fork" => process::fork, Always, Supported;
     __NR_vfork "vfork" => process::vfork, Always, Supported;
@@ -315,7 +315,7 @@ rows! {
     __NR_fallocate "fallocate" => meta::fallocate, Always, Partial("mode 0");
     __NR_timerfd_settime "timerfd_settime" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_timerfd_gettime "timerfd_gettime" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_accept4 "accept4" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
+    __NR_accept4 "accept4" => socket::accept, Always, Refused(Errno::EINVAL);
     __NR_signalfd4 "signalfd4" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_eventfd2 "eventfd2" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_epoll_create1 "epoll_create1" => system::absent, Never, Refused(Errno::ENOSYS);
@@ -326,7 +326,7 @@ rows! {
     __NR_pwritev "pwritev" => transfer::pwritev, IfAsked, Supported;
     __NR_rt_tgsigqueueinfo "rt_tgsigqueueinfo" => signal::rt_tgsigqueueinfo, Always, Supported;
     __NR_perf_event_open "perf_event_open" => system::not_permitted, Always, Refused(Errno::EPERM);
-    __NR_recvmmsg "recvmmsg" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
+    __NR_recvmmsg "recvmmsg" => socket::recvmmsg, IfAsked, Partial("as recvmsg; no time-out");
     __NR_fanotify_init "fanotify_init" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_fanotify_mark "fanotify_mark" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_prlimit64 "prlimit64" => identity::prlimit64, Always, Supported;
@@ -334,7 +334,7 @@ rows! {
     __NR_open_by_handle_at "open_by_handle_at" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_clock_adjtime "clock_adjtime" => system::not_permitted, Always, Refused(Errno::EPERM);
     __NR_syncfs "syncfs" => meta::fsync, Always, Supported;
-    __NR_sendmmsg "sendmmsg" => system::no_socket, Always, Refused(Errno::ENOTSOCK);
+    __NR_sendmmsg "sendmmsg" => socket::sendmmsg, IfAsked, Partial("as sendmsg");
     __NR_setns "setns" => system::not_permitted, Always, Refused(Errno::EPERM);
     __NR_getcpu "getcpu" => system::getcpu, Always, Partial("always 0");
     __NR_process_vm_readv "process_vm_readv" => system::absent, Never, Refused(Errno::ENOSYS);

@@ -4,6 +4,8 @@
 //! kernel may write there at any time. Addresses of the shim's own values come from references.
 
 use core::ptr::{from_mut, from_ref};
+use io_msg::io::Simple;
+use io_msg::kind;
 use neutrino_abi::calls::{Register, number};
 use neutrino_abi::event::Event;
 use neutrino_abi::handle::SELF;
@@ -125,6 +127,16 @@ pub(crate) fn msg_send(
 
 pub(crate) fn detach(coid: u32) -> Outcome {
     call!(ConnectDetach(coid))
+}
+
+/// Closes a descriptor; if it was the last of its open file, the server has let go of that.
+pub(crate) fn close(coid: u32) -> Outcome {
+    let message = Simple { kind: kind::IO_CLOSE, ..Simple::default() };
+    match call!(ConnectClose(coid, address(&message), -(size_of::<Simple>() as i64))) {
+        // The file is closed, whatever the server says or whether it has said it yet.
+        Ok(_) | Err(Errno::EINTR | Errno::ENOSYS | Errno::ESRCH) => Ok(0),
+        other => other,
+    }
 }
 
 pub(crate) fn connect_flags(coid: u32, mask: u32, bits: u32) -> Outcome {

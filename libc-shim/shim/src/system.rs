@@ -5,7 +5,7 @@ use crate::block::{int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::open;
-use crate::path::{Base, descriptor};
+use crate::path::Base;
 use crate::sys::{self, Errno, Outcome, part, user};
 use io_msg::io::Transfer;
 use io_msg::kind;
@@ -124,13 +124,7 @@ pub(crate) fn membarrier(_: &mut Caller<'_>, [command, ..]: Args) -> Outcome {
     if int(command) == 0 { Ok(0) } else { Err(Errno::EINVAL) }
 }
 
-/// Calls on sockets: a descriptor that is open is none.
-pub(crate) fn no_socket(_: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
-    sys::connect_flags(descriptor(fd)?, 0, 0)?;
-    Err(Errno::ENOTSOCK)
-}
-
-/// `socket`, `socketpair`.
+/// `socket`.
 pub(crate) fn socket(_: &mut Caller<'_>, _: Args) -> Outcome {
     Err(Errno::EAFNOSUPPORT)
 }

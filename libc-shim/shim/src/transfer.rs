@@ -77,7 +77,10 @@ pub(crate) fn pwrite64(caller: &mut Caller<'_>, [fd, buffer, count, offset, ..]:
 }
 
 /// The bytes that one call moves; a buffer beyond user space is refused before anything is.
-fn check(buffer: u64, count: u64) -> Result<u64, Errno> {
+///
+/// # Errors
+/// EFAULT.
+pub(crate) fn check(buffer: u64, count: u64) -> Result<u64, Errno> {
     match buffer.checked_add(count) {
         Some(end) if end <= USER_END => Ok(count.min(BYTES_MAX)),
         Some(_) | None => Err(Errno::EFAULT),
@@ -86,7 +89,10 @@ fn check(buffer: u64, count: u64) -> Result<u64, Errno> {
 
 /// Refuses a buffer that cannot be written before a server takes data out of a pipe or terminal
 /// for it.
-fn probe(buffer: u64, count: u64) -> Result<(), Errno> {
+///
+/// # Errors
+/// EFAULT.
+pub(crate) fn probe(buffer: u64, count: u64) -> Result<(), Errno> {
     if count == 0 { Ok(()) } else { copy::probe(buffer) }
 }
 
@@ -99,7 +105,10 @@ fn write_buffer(caller: &Caller<'_>, fd: u64, buffer: u64, count: u64, start: St
 }
 
 /// A write that nobody will read raises SIGPIPE in the thread that made it.
-fn raise_broken_pipe(caller: &Caller<'_>, outcome: Outcome) -> Outcome {
+///
+/// # Errors
+/// Those of `outcome`.
+pub(crate) fn raise_broken_pipe(caller: &Caller<'_>, outcome: Outcome) -> Outcome {
     if outcome == Err(Errno::EPIPE) {
         let pid = caller.process.pid.load(core::sync::atomic::Ordering::Relaxed);
         let info = SignalInfo { number: SIGPIPE, pid, ..SignalInfo::default() };
@@ -175,7 +184,10 @@ fn write_parts(caller: &mut Caller<'_>, fd: u64, parts: u64, count: u64, start: 
 
 /// Reads an array of parts to `scratch.parts[first..]`; returns how many there are and their bytes.
 /// A header takes a part of its own: of 1024 parts a `writev` then writes 1023.
-fn load_parts(
+///
+/// # Errors
+/// EINVAL, EFAULT.
+pub(crate) fn load_parts(
     caller: &mut Caller<'_>,
     parts: u64,
     count: u64,

@@ -236,6 +236,11 @@ macro_rules! for_each_call {
             0x1054 DebugWrite { address: u64, length: u32 }
             /// Returns `pid << 32 | tid` of the caller.
             0x1055 ThreadSelf {}
+            /// Closes a connection as `ConnectDetach` does. If this is the last handle on it, its server
+            /// gets the message first, marked `MI_LAST`, and the caller waits for the reply: when the
+            /// call returns, the server has let go. The handle is gone however the call ends, unless
+            /// with EBADF. EINTR: it is not waited for the server.
+            0x1056 ConnectClose { coid: u32, message: u64, parts: i64 }
         }
     };
 }

@@ -117,12 +117,20 @@ define_errno! {
     ENOTSOCK = 88,
     /// The message is too long.
     EMSGSIZE = 90,
+    /// There is no such option.
+    ENOPROTOOPT = 92,
+    /// There is no such protocol.
+    EPROTONOSUPPORT = 93,
+    /// There is no such type of socket.
+    ESOCKTNOSUPPORT = 94,
     /// The operation is not supported here.
     EOPNOTSUPP = 95,
     /// The address family is not supported.
     EAFNOSUPPORT = 97,
     /// The address is in use.
     EADDRINUSE = 98,
+    /// The other side closed without reading everything.
+    ECONNRESET = 104,
     /// There is no buffer space.
     ENOBUFS = 105,
     /// It is connected already.

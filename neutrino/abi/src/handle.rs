@@ -43,6 +43,8 @@ pub mod ready {
     pub const HUP: u32 = 0x010;
     /// The descriptor is not open (`POLLNVAL`).
     pub const NVAL: u32 = 0x020;
+    /// The other side will send no more (`POLLRDHUP`).
+    pub const RDHUP: u32 = 0x2000;
 }
 
 /// One descriptor of a `ConnectPoll` call; the layout is C's `struct pollfd`.

@@ -87,7 +87,7 @@ pub const REMAP_FIXED: u32 = 2;
 
 /// Kinds of memory object for `MemObjectCreate`.
 pub mod object {
-    /// Zero-filled on demand, shared by all who map it.
+    /// Zero-filled on demand, shared by all who map it; all of it is charged at once.
     pub const ANONYMOUS: u32 = 0;
     /// Physically contiguous RAM, zeroed (for DMA); needs `able::PHYSICAL`.
     pub const CONTIGUOUS: u32 = 1;
@@ -99,6 +99,8 @@ pub mod object {
     pub const FRAMEBUFFER: u32 = 4;
     /// The kernel's clock page ([`crate::time::TimePage`]); read-only; free for all.
     pub const TIME_PAGE: u32 = 5;
+    /// As [`ANONYMOUS`], but a page is charged when it is touched: ENOMEM or SIGBUS if none is left.
+    pub const SPARSE: u32 = 6;
 }
 
 /// What `MemObjectInfo` tells.

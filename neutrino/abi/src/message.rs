@@ -101,6 +101,8 @@ crate::assert_size!(MsgInfo, 88);
 
 /// The client was asked to be let go: reply soon (QNX: `_NTO_MI_UNBLOCK_REQ`).
 pub const MI_UNBLOCK_REQ: u16 = 0x100;
+/// The connection's last message: the client closes it and waits for the server to let go.
+pub const MI_LAST: u16 = 0x200;
 
 /// Channel flags (QNX: `_NTO_CHF_*`).
 pub mod chf {

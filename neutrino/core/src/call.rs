@@ -49,6 +49,9 @@ impl Kernel {
                 self.connect_attach(t, (process, chid), minimum, flags, badge)
             }
             Call::ConnectDetach { coid } => self.handle_close(m, t, coid),
+            Call::ConnectClose { coid, message, parts } => {
+                self.connect_close(m, t, coid, (message, parts))
+            }
             Call::ConnectFlags { coid, mask, bits } => self.connect_flags(t, coid, mask, bits),
             Call::ConnectDup { coid, minimum, flags } => self.connect_dup(t, coid, minimum, flags),
             Call::ConnectDupTo { coid, target, flags } => {

@@ -193,7 +193,7 @@ impl Kernel {
         size: u64,
         physical: u64,
     ) -> Result<Outcome, Errno> {
-        if !matches!(kind, object::ANONYMOUS | object::TIME_PAGE) {
+        if !matches!(kind, object::ANONYMOUS | object::SPARSE | object::TIME_PAGE) {
             self.needs(t, able::PHYSICAL)?;
         }
         let process = self.process_of(t);

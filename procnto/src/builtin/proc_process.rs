@@ -50,14 +50,14 @@ pub const FILES: [(&str, File); 8] = [
 /// Most mappings and threads that are listed.
 const LIST_MAX: usize = 4096;
 
-/// The contents of a file of a process.
+/// The contents of a file of process `pid` for process `reader`.
 ///
 /// # Errors
 /// ESRCH if the process is gone.
 pub fn contents(
     state: &State,
     system: &impl System,
-    pid: u32,
+    (pid, reader): (u32, u32),
     file: File,
 ) -> Result<Vec<u8>, Errno> {
     let process = state.processes.get(pid)?;
@@ -65,9 +65,9 @@ pub fn contents(
         File::Cmdline => return Ok(process.program.arguments.clone()),
         File::Environ => return Ok(Vec::new()),
         File::Comm => format!("{}\n", String::from_utf8_lossy(process.name())),
-        File::Stat => stat(state, system, process),
+        File::Stat => stat(state, system, process, reader),
         File::Statm => statm(&info_of(system, process)),
-        File::Status => status(system, process),
+        File::Status => status(system, process, reader),
         File::Maps => maps(system, process),
         File::Threads => threads(system, process),
     };
@@ -98,9 +98,11 @@ fn threads_of(system: &impl System, process: &Process) -> Vec<ThreadInfo> {
     found
 }
 
-/// The letter that `ps` shows.
-fn letter(process: &Process, threads: &[ThreadInfo]) -> (char, &'static str) {
-    let runs = |t: &ThreadInfo| matches!(t.state, thread_state::RUNNING | thread_state::READY);
+/// The letter that `ps` shows. Who asks runs, although its thread waits for the answer.
+fn letter(process: &Process, threads: &[ThreadInfo], reader: u32) -> (char, &'static str) {
+    let runs = |t: &ThreadInfo| {
+        matches!(t.state, thread_state::RUNNING | thread_state::READY) || process.pid == reader
+    };
     match process.condition {
         Condition::Zombie { .. } => ('Z', "zombie"),
         Condition::Stopped { .. } => ('T', "stopped"),
@@ -109,11 +111,11 @@ fn letter(process: &Process, threads: &[ThreadInfo]) -> (char, &'static str) {
     }
 }
 
-fn stat(state: &State, system: &impl System, process: &Process) -> String {
+fn stat(state: &State, system: &impl System, process: &Process, reader: u32) -> String {
     let info = info_of(system, process);
     let threads = threads_of(system, process);
     let terminal = state.sessions.terminal(process.session).map_or(0, |terminal| terminal.rdev);
-    let (letter, _) = letter(process, &threads);
+    let (letter, _) = letter(process, &threads, reader);
     let first = threads.first().copied().unwrap_or_default();
     let foreground = if terminal == 0 { -1 } else { i64::from(process.group) };
     let mut text = format!(
@@ -154,10 +156,10 @@ fn statm(info: &ProcessInfo) -> String {
     format!("{size} {} 0 0 0 {size} 0\n", info.resident_pages)
 }
 
-fn status(system: &impl System, process: &Process) -> String {
+fn status(system: &impl System, process: &Process, reader: u32) -> String {
     let info = info_of(system, process);
     let threads = threads_of(system, process);
-    let (letter, word) = letter(process, &threads);
+    let (letter, word) = letter(process, &threads, reader);
     let c = &process.credentials;
     let first = threads.first().copied().unwrap_or_default();
     let mut text = format!(

@@ -94,7 +94,8 @@ fn list(directory: Node) -> Vec<(String, Node, u32)> {
     }
 }
 
-fn text(node: Node) -> Result<Vec<u8>, Errno> {
+/// What `reader` reads there.
+fn text(node: Node, reader: u32) -> Result<Vec<u8>, Errno> {
     let (pid, what) = (pid_of(node), what_of(node));
     let row = |rows: &[Row], first: u64| {
         let index = usize::try_from(what - first).map_err(|_| Errno::ENOENT)?;
@@ -109,7 +110,7 @@ fn text(node: Node) -> Result<Vec<u8>, Errno> {
             let index = usize::try_from(what - what::FILES).map_err(|_| Errno::ENOENT)?;
             let &(_, file): &(_, proc_process::File) =
                 PROCESS_FILES.get(index).ok_or(Errno::ENOENT)?;
-            STATE.with(|state| contents(state, &Kernel, pid, file))
+            STATE.with(|state| contents(state, &Kernel, (pid, reader), file))
         }
         _ => Err(Errno::EISDIR),
     }
@@ -210,7 +211,7 @@ impl Server for ProcFs {
         offset: u64,
         length: usize,
     ) -> Outcome {
-        let text = match text(ocb.node) {
+        let text = match text(ocb.node, request.info.pid) {
             Ok(text) => text,
             Err(errno) => return Outcome::Reply(Err(errno)),
         };

@@ -50,6 +50,9 @@ pub mod subtype {
     /// Make a pipe (on `/dev/pipe`): grants two connections, reading end first; `ioflag`:
     /// `O_NONBLOCK`.
     pub const PIPE: u16 = 14;
+    /// Make two connected sockets (on a domain's path): grants two connections; `ioflag`:
+    /// `O_NONBLOCK`; `mode`: the type ([`crate::socket::kind`]).
+    pub const SOCKET_PAIR: u16 = 15;
 }
 
 /// In `mode` of `UNLINK`: remove a directory (`rmdir`).

@@ -18,6 +18,9 @@ kinds! {
     IO_READ = 0x101;
     /// Write ([`crate::io::Transfer`], then data); status = bytes.
     IO_WRITE = 0x102;
+    /// The client closes the last descriptor ([`crate::io::Simple`]); counts only if the kernel says
+    /// that it is the last message (`MI_LAST`). QNX: `_IO_CLOSE`.
+    IO_CLOSE = 0x103;
     /// Status of the open file ([`crate::io::Simple`]); reply: [`crate::stat::Stat`].
     IO_STAT = 0x104;
     /// Ask to be told ([`crate::io::Simple`]); refused with ENOSYS: readiness is the kernel's.
@@ -48,6 +51,12 @@ kinds! {
     IO_FLAGS = 0x118;
     /// Status of the file system ([`crate::io::Simple`]); reply: [`crate::stat::Statfs`].
     IO_STATVFS = 0x119;
+    /// [`crate::socket::Send`], then address, control data and data; status = bytes.
+    SOCKET_SEND = 0x120;
+    /// [`crate::socket::Receive`]; reply: [`crate::socket::Received`], control data, data.
+    SOCKET_RECEIVE = 0x121;
+    /// [`crate::socket::Control`], then data; status = bytes of the reply.
+    SOCKET_CONTROL = 0x122;
 
     /// [`crate::proc::Fork`]; status = pid of the child.
     PROC_FORK = 0x200;

@@ -8,6 +8,7 @@
 //! - [`connect`]: messages with a path: open, stat, unlink, rename and so on.
 //! - [`io`]: messages on an open descriptor.
 //! - [`proc`]: messages to the process manager: processes, identities, the name space.
+//! - [`socket`]: messages on an open socket.
 //! - [`start`]: what a new program finds in memory.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -16,5 +17,6 @@ pub mod connect;
 pub mod io;
 pub mod kind;
 pub mod proc;
+pub mod socket;
 pub mod start;
 pub mod stat;

@@ -12,6 +12,7 @@ use io_msg::connect::{self, Connect, ConnectReply, FLAG_EXECUTE, FLAG_NOFOLLOW, 
 use io_msg::io::{Chown, Space, Utime};
 use io_msg::stat::{mode, open};
 use neutrino_rt::Errno;
+use neutrino_rt::abi::handle::ready;
 use neutrino_rt::message;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -67,7 +68,14 @@ impl<S: Server> Engine<S> {
             subtype::MKNOD => self.make(request, &asked),
             subtype::SYMLINK => self.symlink(request, &asked),
             subtype::LINK => self.link(request, &asked),
-            subtype::PIPE => self.pipe(request, &asked),
+            subtype::PIPE => {
+                let ends = self.server.pipe(request)?;
+                self.bind_pair(request, &asked, ends, [open::RDONLY, open::WRONLY])
+            }
+            subtype::SOCKET_PAIR => {
+                let ends = self.server.socket_pair(request, message.mode)?;
+                self.bind_pair(request, &asked, ends, [open::RDWR; 2])
+            }
             subtype::READLINK
             | subtype::STAT
             | subtype::ACCESS
@@ -230,14 +238,22 @@ impl<S: Server> Engine<S> {
         request.check(&attributes, rights, 0)
     }
 
-    fn pipe(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
-        let (reading, writing) = self.server.pipe(request)?;
+    /// Opens two nodes that were made together.
+    fn bind_pair(
+        &mut self,
+        request: &Request<'_>,
+        asked: &Asked,
+        (first, second): (Node, Node),
+        access: [u32; 2],
+    ) -> Result<Done, Errno> {
         let nonblocking = asked.message.ioflag & open::NONBLOCK;
-        let reader = Connect { ioflag: open::RDONLY | nonblocking, ..asked.message };
-        let writer = Connect { ioflag: open::WRONLY | nonblocking, ..asked.message };
-        let out = neutrino_rt::abi::handle::ready::OUT;
-        let coid = self.bind(request, asked.mount, reading, &reader, (Vec::new(), 0))?;
-        let coid2 = self.bind(request, asked.mount, writing, &writer, (Vec::new(), out))?;
+        let [one, two] =
+            access.map(|access| Connect { ioflag: access | nonblocking, ..asked.message });
+        let readiness = |message: &Connect| {
+            if message.ioflag & open::ACCMODE == open::RDONLY { 0 } else { ready::OUT }
+        };
+        let coid = self.bind(request, asked.mount, first, &one, (Vec::new(), readiness(&one)))?;
+        let coid2 = self.bind(request, asked.mount, second, &two, (Vec::new(), readiness(&two)))?;
         Ok(Done::Reply(ConnectReply { coid, coid2, ..ConnectReply::default() }, Vec::new()))
     }
 

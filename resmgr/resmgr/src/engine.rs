@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use io_msg::connect::Connect;
 use io_msg::kind;
 use neutrino_rt::Errno;
-use neutrino_rt::abi::message::MsgInfo;
+use neutrino_rt::abi::message::{MI_LAST, MsgInfo};
 use neutrino_rt::abi::pulse::{self, Pulse};
 
 /// A server with its attachments and open files.
@@ -64,6 +64,11 @@ impl<S: Server> Engine<S> {
                 Ok(message) => self.connect(request, &message),
                 Err(errno) => Outcome::Reply(Err(errno)),
             },
+            // Anybody can send this; only the kernel knows that nobody else has the file open.
+            kind::IO_CLOSE if request.info.flags & MI_LAST != 0 => {
+                self.close(request.info.badge);
+                Outcome::Reply(Ok(0))
+            }
             kind::IO_READ..=kind::IO_STATVFS => self.io(request, kind),
             _ => self.server.message(request, kind, &mut self.ocbs),
         }
@@ -84,7 +89,7 @@ impl<S: Server> Engine<S> {
         self.server.idle(&mut self.ocbs);
     }
 
-    /// The last descriptor of an open file is gone.
+    /// The last descriptor of an open file is gone: the message or the pulse, whichever comes first.
     pub(crate) fn close(&mut self, badge: u64) {
         let Some(ocb) = self.ocbs.remove(badge) else { return };
         self.locks.release(ocb.node, badge);

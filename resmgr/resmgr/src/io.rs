@@ -209,7 +209,7 @@ impl<S: Server> Engine<S> {
             2 => size,
             _ => return Outcome::Reply(Err(Errno::EINVAL)),
         };
-        self.locks.handle(request, &message, ocb.node, base)
+        self.locks.handle(request, &message, ocb, base)
     }
 
     fn stat(&mut self, request: &mut Request<'_>, ocb: &Ocb) -> Result<i64, Errno> {
@@ -264,9 +264,7 @@ impl<S: Server> Engine<S> {
             SPACE_TRUNCATE => self.server.truncate(ocb.node, message.size)?,
             SPACE_ALLOCATE => {
                 let end = message.offset.checked_add(message.size).ok_or(Errno::EFBIG)?;
-                if end > self.server.attributes(ocb.node)?.size {
-                    self.server.truncate(ocb.node, end)?;
-                }
+                self.server.allocate(ocb.node, message.offset, end)?;
             }
             _ => return Err(Errno::EINVAL),
         }

@@ -1,5 +1,6 @@
 //! Advisory locks: POSIX record locks by process, `flock` locks by open file.
 
+use crate::ocb::Ocb;
 use crate::request::Request;
 use crate::server::{Node, Outcome};
 use alloc::vec::Vec;
@@ -51,10 +52,10 @@ impl Locks {
         &mut self,
         request: &mut Request<'_>,
         message: &Lock,
-        node: Node,
+        ocb: &Ocb,
         base: u64,
     ) -> Outcome {
-        let wanted = match Self::wanted(request, message, node, base) {
+        let wanted = match Self::wanted(request, message, ocb, base) {
             Ok(wanted) => wanted,
             Err(errno) => return Outcome::Reply(Err(errno)),
         };
@@ -80,11 +81,11 @@ impl Locks {
         Outcome::Reply(Err(Errno::EAGAIN))
     }
 
-    fn wanted(request: &Request<'_>, message: &Lock, node: Node, base: u64) -> Result<Held, Errno> {
+    fn wanted(request: &Request<'_>, message: &Lock, ocb: &Ocb, base: u64) -> Result<Held, Errno> {
         if message.lock_type > UNLOCK {
             return Err(Errno::EINVAL);
         }
-        let badge = request.info.badge;
+        let (badge, node) = (ocb.badge, ocb.node);
         let exclusive = message.lock_type == WRITE;
         if matches!(message.command, lock::FLOCK | lock::FLOCKW) {
             let owner = Owner::OpenFile(badge);
@@ -92,6 +93,14 @@ impl Locks {
         }
         if !matches!(message.command, lock::GETLK | lock::SETLK | lock::SETLKW) {
             return Err(Errno::EINVAL);
+        }
+        let may = match message.lock_type {
+            READ => ocb.is_readable(),
+            WRITE => ocb.is_writable(),
+            _ => true,
+        };
+        if message.command != lock::GETLK && !may {
+            return Err(Errno::EBADF);
         }
         let from = base.checked_add_signed(message.start).ok_or(Errno::EINVAL)?;
         let (start, end) = match message.length {

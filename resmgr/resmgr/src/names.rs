@@ -160,7 +160,7 @@ impl<S: Server> Engine<S> {
             Walked::Found(found) => found,
         };
         let moved = self.may_remove(request, &from)?;
-        let (directory, name, replaced) =
+        let (directory, name, path, replaced) =
             match self.walk(request, asked, &asked.extra, FLAG_NOFOLLOW)? {
                 Walked::Redirect(path) => return Ok(Done::Redirect(1, path)),
                 Walked::Found(_) if asked.message.mode & NOREPLACE != 0 => {
@@ -168,21 +168,22 @@ impl<S: Server> Engine<S> {
                 }
                 Walked::Found(to) => {
                     self.may_replace(request, &moved, &to)?;
-                    (to.directory, to.name, Some(to.node))
+                    (to.directory, to.name, to.path, Some(to.node))
                 }
                 Walked::Missing { must_be_directory: true, .. } if !moved.is_directory() => {
                     return Err(Errno::ENOTDIR);
                 }
-                Walked::Missing { directory, name, .. } => {
+                Walked::Missing { directory, name, path, .. } => {
                     let parent = self.server.attributes(directory)?;
                     request.check(&parent, right::WRITE | right::EXECUTE, 0)?;
-                    (directory, name, None)
+                    (directory, name, path, None)
                 }
             };
         if replaced == Some(from.node) {
             return Ok(Done::plain());
         }
         self.server.rename((from.directory, &from.name), (directory, &name))?;
+        self.ocbs.renamed((asked.mount, from.node), &from.path, &path);
         if let Some(node) = replaced {
             self.maybe_released(node);
         }

@@ -16,7 +16,7 @@ pub struct Ocb {
     pub offset: u64,
     /// Attachment that it was opened through.
     pub mount: usize,
-    /// Path below the mount, as it was when it was opened.
+    /// Path below the mount that it was opened by; it follows when that is renamed.
     pub path: Vec<u8>,
     /// Its name on the connection.
     pub badge: u64,
@@ -48,6 +48,11 @@ impl Ocb {
     pub const fn is_nonblocking(&self) -> bool {
         self.ioflag & open::NONBLOCK != 0
     }
+}
+
+/// What follows the directory or file `above` in a path: nothing, or a slash and more.
+fn below<'a>(path: &'a [u8], above: &[u8]) -> Option<&'a [u8]> {
+    path.strip_prefix(above).filter(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// All open files of a server, by badge.
@@ -93,6 +98,18 @@ impl Ocbs {
     pub fn remove(&mut self, badge: u64) -> Option<Ocb> {
         self.get(badge)?;
         self.slots.get_mut(Self::index(badge))?.take()
+    }
+
+    /// The path of a node is `to` now, and what was below `from` is below that.
+    pub(crate) fn renamed(&mut self, (mount, node): (usize, Node), from: &[u8], to: &[u8]) {
+        for ocb in self.slots.iter_mut().flatten().filter(|ocb| ocb.mount == mount) {
+            // Another node with this very path has been unlinked.
+            if let Some(rest) = below(&ocb.path, from)
+                && (!rest.is_empty() || ocb.node == node)
+            {
+                ocb.path = [to, rest].concat();
+            }
+        }
     }
 
     /// All of them.

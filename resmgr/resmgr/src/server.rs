@@ -167,6 +167,15 @@ pub trait Server {
         Err(Errno::EINVAL)
     }
 
+    /// Makes sure that writing from `offset` to `end` does not run out of space, and lengthens the
+    /// file to `end` (`posix_fallocate`). By default it is only lengthened.
+    ///
+    /// # Errors
+    /// ENOSPC, EFBIG, and as [`Server::truncate`].
+    fn allocate(&mut self, node: Node, offset: u64, end: u64) -> Result<(), Errno> {
+        if end > self.attributes(node)?.size { self.truncate(node, end) } else { Ok(()) }
+    }
+
     /// Status of the file system.
     ///
     /// # Errors
@@ -197,6 +206,15 @@ pub trait Server {
     /// # Errors
     /// ENOSYS by default.
     fn pipe(&mut self, request: &Request<'_>) -> Result<(Node, Node), Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    /// Makes two sockets of a type (`io_msg::socket::kind`) that are connected (`IO_CONNECT`
+    /// `SOCKET_PAIR`).
+    ///
+    /// # Errors
+    /// ENOSYS by default; ESOCKTNOSUPPORT.
+    fn socket_pair(&mut self, request: &Request<'_>, kind: u32) -> Result<(Node, Node), Errno> {
         Err(Errno::ENOSYS)
     }
 

@@ -40,6 +40,14 @@ impl MemObject {
         Self::create(object::ANONYMOUS, size, 0)
     }
 
+    /// Makes a zero-filled object of `size` bytes that costs only what is written to it.
+    ///
+    /// # Errors
+    /// ENOMEM, EAGAIN, EINVAL.
+    pub fn sparse(size: u64) -> Result<Self, Errno> {
+        Self::create(object::SPARSE, size, 0)
+    }
+
     /// Makes an object of a kind (`abi::memory::object`); most need `able::PHYSICAL`.
     ///
     /// # Errors

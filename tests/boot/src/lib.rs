@@ -10,6 +10,7 @@
 
 pub mod console;
 pub mod gdb;
+pub mod guest;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -168,7 +169,8 @@ pub fn programs() -> Result<PathBuf, String> {
 /// Runs a script in the guest's shell and returns what it printed.
 ///
 /// # Errors
-/// A sentence about what could not be built or started, or the script's exit status.
+/// A sentence about what could not be built or started, or the script's exit status with what it
+/// printed.
 pub fn exec(script: &str, options: &[&str], limit: Duration) -> Result<String, String> {
     let xtask = std::env::var("XTASK").map_err(|_| "run me with `cargo xtask test`".to_string())?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

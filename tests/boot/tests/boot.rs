@@ -1,16 +1,21 @@
-//! Boots the self-test image once for each way to boot and reports every test in it.
+//! Boots the self-test image once for each way to boot and reports every test in it; then runs shell
+//! tests and the programs of `tests/guest`, each in one boot of the whole system.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::print_stdout,
     reason = "a test program that reports on standard output"
 )]
 
-use boot_tests::{boot, exec, iso, reports};
+use boot_tests::{boot, exec, guest, iso, reports};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 const MANIFEST: &str = "rootfs/selftest.toml";
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// All the programs of `tests/guest`, in one boot.
+const GUEST_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the guest's shell is tested with.
 const SHELL: &str = include_str!("../shell.sh");
@@ -70,6 +75,14 @@ fn main() -> ExitCode {
             }
             let is_short = found.len() < SHELL_TESTS;
             report("shell::every_test_reports", is_short.then_some(text.as_str()));
+        }
+    }
+    match guest::run(Path::new(env!("CARGO_TARGET_TMPDIR")), GUEST_LIMIT) {
+        Err(why) => report("guest", Some(&why)),
+        Ok(results) => {
+            for one in &results {
+                report(&format!("guest::{}", one.name), one.failure.as_deref());
+            }
         }
     }
     let verdict = if failed == 0 { "ok" } else { "FAILED" };

@@ -34,6 +34,8 @@ pub enum Phase {
     Vacant,
     /// Somebody holds it.
     Open,
+    /// Only its last message holds it: nobody else can any more.
+    Leaving,
     /// Nobody does; its disconnect pulse is queued.
     Closing,
 }

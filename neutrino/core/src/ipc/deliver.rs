@@ -1,10 +1,11 @@
 //! Handing a message or a pulse to a thread.
 
-use neutrino_abi::message::{MI_UNBLOCK_REQ, MsgInfo, chf};
+use neutrino_abi::message::{MI_LAST, MI_UNBLOCK_REQ, MsgInfo, chf};
 use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
 use crate::ipc::channel::ChannelId;
+use crate::ipc::connection::Phase;
 use crate::ipc::pulse::NewPulse;
 use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
@@ -138,6 +139,9 @@ impl Kernel {
     ) -> MsgInfo {
         let thread = &self.threads[client];
         let process = &self.processes[thread.process];
+        let asks = if asked == Asked::Yes { MI_UNBLOCK_REQ } else { 0 };
+        let is_last = self.connections[sending.connection].phase == Phase::Leaving;
+        let last = if is_last { MI_LAST } else { 0 };
         MsgInfo {
             pid: process.pid,
             tid: thread.tid,
@@ -145,7 +149,7 @@ impl Kernel {
             scoid: u32::from(sending.connection.index()),
             coid: sending.coid,
             priority: u16::from(thread.effective.0),
-            flags: if asked == Asked::Yes { MI_UNBLOCK_REQ } else { 0 },
+            flags: asks | last,
             msglen,
             srcmsglen: sending.message.length,
             dstmsglen: sending.reply.length,

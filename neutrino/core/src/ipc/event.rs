@@ -105,7 +105,8 @@ impl Kernel {
             Action::Signal { tid, number, code, value } => {
                 let thread = if tid == 0 { None } else { self.thread_of(process, tid) };
                 let info = SignalInfo { number, code, value, ..SignalInfo::default() };
-                self.signal_send(m, process, thread, &info);
+                let timer = if let Owner::Timer(id) = owner { Some(id) } else { None };
+                self.signal_raise(m, process, thread, &info, timer);
             }
             Action::Wake(t, tid) => {
                 if self.threads[t].tid != tid || self.threads[t].process != process {

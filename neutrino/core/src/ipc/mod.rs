@@ -5,6 +5,7 @@
 //! somebody waits who would take it.
 
 pub mod channel;
+pub mod close;
 pub mod connection;
 pub mod deliver;
 pub mod event;

@@ -30,15 +30,34 @@ pub(super) enum Run {
     TimePage,
 }
 
+/// Which pages of a sparse object are promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Promise {
+    /// All: touching one cannot fail.
+    Size,
+    /// Those that are present: a hole costs nothing.
+    Present,
+}
+
 /// What an object consists of.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Contents {
     /// There is no such object; the next vacant slot.
     Vacant(u16),
-    /// Pages that come into being when they are touched; all are charged.
-    Sparse(Radix),
+    /// Pages that come into being when they are touched.
+    Sparse(Radix, Promise),
     /// Neighbouring frames.
     Run { run: Run, physical: u64 },
+}
+
+impl Promise {
+    /// Pages that are promised to an object of `size` pages.
+    fn pages(self, radix: &Radix, size: u64) -> u64 {
+        match self {
+            Self::Size => size,
+            Self::Present => u64::from(radix.resident()),
+        }
+    }
 }
 
 /// A memory object.
@@ -65,7 +84,7 @@ impl Object {
     pub(super) const fn is_writable(&self) -> bool {
         match self.contents {
             Contents::Vacant(_) => false,
-            Contents::Sparse(_) => true,
+            Contents::Sparse(..) => true,
             Contents::Run { run, .. } => match run {
                 Run::Contiguous | Run::Physical | Run::Framebuffer => true,
                 Run::BootImage | Run::TimePage => false,
@@ -77,7 +96,7 @@ impl Object {
     pub(super) const fn is_ram(&self) -> bool {
         match self.contents {
             Contents::Vacant(_) => false,
-            Contents::Sparse(_) => true,
+            Contents::Sparse(..) => true,
             Contents::Run { run, .. } => match run {
                 Run::Contiguous | Run::BootImage | Run::TimePage => true,
                 Run::Physical | Run::Framebuffer => false,
@@ -103,7 +122,7 @@ impl Slot for Object {
     fn link(&self) -> u16 {
         match self.contents {
             Contents::Vacant(link) => link,
-            Contents::Sparse(_) | Contents::Run { .. } => 0,
+            Contents::Sparse(..) | Contents::Run { .. } => 0,
         }
     }
     fn vacate(&mut self, link: u16) {
@@ -132,7 +151,8 @@ impl Memory {
             return Err(Errno::ENOMEM);
         }
         let (contents, size) = match kind {
-            object::ANONYMOUS => (self.new_sparse(size)?, size),
+            object::ANONYMOUS => (self.new_sparse(size, Promise::Size)?, size),
+            object::SPARSE => (self.new_sparse(size, Promise::Present)?, size),
             object::CONTIGUOUS => (self.new_contiguous(m, size)?, size),
             object::PHYSICAL => {
                 let range = PhysicalRange { address: physical, length: size };
@@ -173,9 +193,10 @@ impl Memory {
         let pages = object.pages();
         match self.objects[id].contents {
             Contents::Vacant(_) => return,
-            Contents::Sparse(mut radix) => {
+            Contents::Sparse(mut radix, promise) => {
+                let promised = promise.pages(&radix, pages);
                 radix.truncate(&mut self.frames, m, 0);
-                self.frames.uncharge(pages);
+                self.frames.uncharge(promised);
             }
             Contents::Run { run, physical } => match run {
                 Run::Contiguous => {
@@ -205,19 +226,23 @@ impl Memory {
         size: u64,
     ) -> Result<(), Errno> {
         let object = self.objects[id];
-        let Contents::Sparse(_) = object.contents else { return Err(Errno::EINVAL) };
+        let Contents::Sparse(mut radix, promise) = object.contents else {
+            return Err(Errno::EINVAL);
+        };
         let (old, new) = (object.pages(), size.div_ceil(PAGE_SIZE));
         if new > MAX_PAGES {
             return Err(Errno::EINVAL);
         }
-        self.frames.charge(new.saturating_sub(old))?;
+        if promise == Promise::Size {
+            self.frames.charge(new.saturating_sub(old))?;
+        }
         // Commit: nothing below fails.
         if new < old {
             self.hide_pages(m, id, new);
-            if let Contents::Sparse(radix) = &mut self.objects[id].contents {
-                radix.truncate(&mut self.frames, m, u32::try_from(new).unwrap_or(u32::MAX));
-            }
-            self.frames.uncharge(old.saturating_sub(new));
+            let promised = promise.pages(&radix, old);
+            radix.truncate(&mut self.frames, m, u32::try_from(new).unwrap_or(u32::MAX));
+            self.frames.uncharge(promised.saturating_sub(promise.pages(&radix, new)));
+            self.objects[id].contents = Contents::Sparse(radix, promise);
         }
         self.clear_behind(m, id, size.min(object.size));
         self.objects[id].size = size;
@@ -229,7 +254,13 @@ impl Memory {
         let held = &self.objects[id];
         let (kind, physical, resident) = match held.contents {
             Contents::Vacant(_) => return ObjectInfo::default(),
-            Contents::Sparse(radix) => (object::ANONYMOUS, 0, u64::from(radix.resident())),
+            Contents::Sparse(radix, promise) => {
+                let kind = match promise {
+                    Promise::Size => object::ANONYMOUS,
+                    Promise::Present => object::SPARSE,
+                };
+                (kind, 0, u64::from(radix.resident()))
+            }
             Contents::Run { run, physical } => {
                 let kind = match run {
                     Run::Contiguous => object::CONTIGUOUS,
@@ -255,7 +286,7 @@ impl Memory {
         let object = &self.objects[id];
         match object.contents {
             Contents::Vacant(_) => None,
-            Contents::Sparse(radix) => radix.lookup(m, page),
+            Contents::Sparse(radix, _) => radix.lookup(m, page),
             Contents::Run { physical, .. } => (u64::from(page) < object.pages())
                 .then(|| FrameNumber(frame_at(physical).0.saturating_add(page))),
         }
@@ -272,10 +303,22 @@ impl Memory {
         if u64::from(page) >= object.pages() {
             return Err(BadAccess::BeyondObject);
         }
-        if let Contents::Sparse(radix) = &mut object.contents {
-            return Ok(radix.reach(&mut self.frames, m, page)?);
+        let Contents::Sparse(radix, promise) = &mut object.contents else {
+            return self.object_frame(m, id, page).ok_or(BadAccess::BeyondObject);
+        };
+        if let Some(frame) = radix.lookup(m, page) {
+            return Ok(frame);
         }
-        self.object_frame(m, id, page).ok_or(BadAccess::BeyondObject)
+        let unpromised = match promise {
+            Promise::Size => 0,
+            Promise::Present => 1,
+        };
+        self.frames.charge(unpromised)?;
+        let reached = radix.reach(&mut self.frames, m, page);
+        if reached.is_err() {
+            self.frames.uncharge(unpromised);
+        }
+        Ok(reached?)
     }
 
     /// Puts a mapping into the list of its object and makes it hold the object.
@@ -334,13 +377,13 @@ impl Memory {
         }
     }
 
-    fn new_sparse(&mut self, size: u64) -> Result<Contents, Errno> {
+    fn new_sparse(&mut self, size: u64, promise: Promise) -> Result<Contents, Errno> {
         let pages = size.div_ceil(PAGE_SIZE);
         if pages > MAX_PAGES {
             return Err(Errno::EINVAL);
         }
-        self.frames.charge(pages)?;
-        Ok(Contents::Sparse(Radix::EMPTY))
+        self.frames.charge(promise.pages(&Radix::EMPTY, pages))?;
+        Ok(Contents::Sparse(Radix::EMPTY, promise))
     }
 
     fn new_contiguous(&mut self, m: &mut impl Machine, size: u64) -> Result<Contents, Errno> {

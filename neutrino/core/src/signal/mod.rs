@@ -9,6 +9,7 @@ use crate::machine::Machine;
 use crate::process::{Life, ProcessId};
 use crate::slab::{Id, Slot};
 use crate::thread::{State, ThreadId, linked};
+use crate::time::timer::TimerId;
 
 mod calls;
 mod divert;
@@ -38,6 +39,8 @@ pub enum InPending {}
 #[derive(Clone, Debug, Hash)]
 pub struct Queued {
     info: SignalInfo,
+    /// The timer whose signal this is; it knows of it, too.
+    timer: Option<TimerId>,
     link: Link<Queued>,
 }
 
@@ -45,7 +48,7 @@ const NOTHING: SignalInfo =
     SignalInfo { number: 0, code: 0, pid: 0, uid: 0, value: 0, status: 0, trap: 0 };
 
 impl Slot for Queued {
-    const VACANT: Self = Self { info: NOTHING, link: Link::NONE };
+    const VACANT: Self = Self { info: NOTHING, timer: None, link: Link::NONE };
     fn is_vacant(&self) -> bool {
         self.info.number == 0
     }
@@ -53,7 +56,7 @@ impl Slot for Queued {
 linked!(Queued, InPending, link);
 
 /// Index of a [`Queued`].
-type QueuedId = Id<Queued>;
+pub type QueuedId = Id<Queued>;
 
 /// Pending signals of a thread or a process.
 #[derive(Clone, Debug, Hash)]
@@ -133,6 +136,18 @@ impl Kernel {
         thread: Option<ThreadId>,
         info: &SignalInfo,
     ) {
+        self.signal_raise(m, process, thread, info, None);
+    }
+
+    /// Sends a signal, which may be a timer's that has none pending.
+    pub(crate) fn signal_raise(
+        &mut self,
+        m: &mut impl Machine,
+        process: ProcessId,
+        thread: Option<ThreadId>,
+        info: &SignalInfo,
+        timer: Option<TimerId>,
+    ) {
         let life = self.processes[process].life;
         if !(1..=SIGNAL_MAX).contains(&info.number) || !matches!(life, Life::Alive | Life::Stopped)
         {
@@ -163,7 +178,7 @@ impl Kernel {
             }
         }
         let holder = thread.map_or(Holder::Process(process), Holder::Thread);
-        self.add_pending(holder, info);
+        self.add_pending(holder, info, timer);
         if let Some(t) = taker {
             self.nudge(m, t, info.number);
         }
@@ -194,16 +209,20 @@ impl Kernel {
         }
     }
 
-    fn add_pending(&mut self, holder: Holder, info: &SignalInfo) {
+    fn add_pending(&mut self, holder: Holder, info: &SignalInfo, timer: Option<TimerId>) {
         let one = bit(info.number);
         let is_new = self.pending_mut(holder).set & one == 0;
         self.pending_mut(holder).set |= one;
-        if !is_new && info.number < FIRST_REALTIME {
+        // A timer's comes beside another's, because its overruns are counted until it is taken.
+        if !is_new && info.number < FIRST_REALTIME && timer.is_none() {
             return;
         }
         // One that finds no room keeps its number.
-        let new = Queued { info: *info, link: Link::NONE };
+        let new = Queued { info: *info, timer, link: Link::NONE };
         let Some(id) = self.signals.insert(new) else { return };
+        if let Some(timer) = timer {
+            self.timers[timer].signal = Some(id);
+        }
         let mut details = self.pending_mut(holder).details;
         details.push_back(&mut self.signals, id);
         self.pending_mut(holder).details = details;
@@ -230,7 +249,16 @@ impl Kernel {
         let mut details = self.pending_mut(holder).details;
         details.remove(&mut self.signals, id);
         self.pending_mut(holder).details = details;
-        self.signals.remove(id).info
+        let Queued { info, timer, .. } = self.signals.remove(id);
+        if let Some(timer) = timer {
+            self.timer_signal_taken(timer);
+        }
+        info
+    }
+
+    /// A pending signal's timer is gone: the signal stays.
+    pub(crate) fn signal_outlives_timer(&mut self, id: QueuedId) {
+        self.signals[id].timer = None;
     }
 
     /// Forgets pending signals of a set, of a process and its threads.

@@ -12,6 +12,7 @@ use crate::ipc::event::Action;
 use crate::ipc::pulse::{Owner, PulseId};
 use crate::machine::{Machine, Place};
 use crate::process::ProcessId;
+use crate::signal::QueuedId;
 use crate::slab::{Id, Slot};
 use crate::thread::ThreadId;
 use crate::time::deadline::{Position, Who};
@@ -28,7 +29,12 @@ pub struct Timer {
     /// Next expiry on the monotonic clock; none: disarmed.
     next: Option<u64>,
     interval: u64,
+    /// Expiries that its last pulse or signal also stands for.
     overruns: u32,
+    /// Those that the pending signal stands for so far.
+    missed: u32,
+    /// Its signal, from when it is sent until it is taken: a timer has one at most.
+    pub(crate) signal: Option<QueuedId>,
     pub(crate) position: Position,
     pub(crate) pulse: Option<PulseId>,
 }
@@ -41,6 +47,8 @@ impl Slot for Timer {
         next: None,
         interval: 0,
         overruns: 0,
+        missed: 0,
+        signal: None,
         position: Position::NONE,
         pulse: None,
     };
@@ -106,7 +114,8 @@ impl Kernel {
         };
         self.heap_remove(Who::Timer(id));
         let own = &mut self.timers[id];
-        (own.next, own.interval, own.overruns) = (next, setting.interval_nsec, 0);
+        (own.next, own.interval) = (next, setting.interval_nsec);
+        (own.overruns, own.missed) = (0, 0);
         if let Some(at) = next {
             self.heap_set(Who::Timer(id), at);
         }
@@ -142,15 +151,29 @@ impl Kernel {
         let (Some(process), Some(at)) = (timer.process, timer.next) else { return };
         let action = timer.action;
         timer.next = None;
+        let mut missed = 0_u32;
         if timer.interval > 0 {
-            let missed = now.saturating_sub(at).checked_div(timer.interval).unwrap_or(0);
-            timer.overruns = u32::try_from(missed).unwrap_or(u32::MAX);
-            let steps = missed.saturating_add(1).saturating_mul(timer.interval);
+            let intervals = now.saturating_sub(at).checked_div(timer.interval).unwrap_or(0);
+            missed = u32::try_from(intervals).unwrap_or(u32::MAX);
+            let steps = intervals.saturating_add(1).saturating_mul(timer.interval);
             let next = at.saturating_add(steps);
             timer.next = Some(next);
             self.heap_set(Who::Timer(id), next);
         }
+        let timer = &mut self.timers[id];
+        if timer.signal.is_some() {
+            timer.missed = timer.missed.saturating_add(missed).saturating_add(1);
+            return;
+        }
+        (timer.overruns, timer.missed) = (missed, missed);
         self.event_fire(m, process, &action, Owner::Timer(id));
+    }
+
+    /// A timer's signal is taken: what it stands for is what the timer tells from now on.
+    pub(crate) fn timer_signal_taken(&mut self, id: TimerId) {
+        let timer = &mut self.timers[id];
+        timer.signal = None;
+        timer.overruns = timer.missed;
     }
 
     /// A timer's handle is gone.
@@ -158,6 +181,9 @@ impl Kernel {
         self.heap_remove(Who::Timer(id));
         if let Some(pulse) = self.timers[id].pulse {
             self.orphan(pulse);
+        }
+        if let Some(signal) = self.timers[id].signal {
+            self.signal_outlives_timer(signal);
         }
         let Timer { action, .. } = self.timers.remove(id);
         self.event_release(m, &action);

@@ -9,6 +9,8 @@
     reason = "test code may fail loudly"
 )]
 
+mod closing;
+mod death;
 mod explore;
 #[path = "../memory/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of memory")]

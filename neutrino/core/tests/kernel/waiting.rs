@@ -3,10 +3,11 @@
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
 use neutrino_abi::handle::ready;
+use neutrino_abi::signal::how;
 use neutrino_abi::time::{FOREVER, clock, timeout};
 use neutrino_core::Input;
 
-use crate::world::{BUFFER, INFO, WORD, read_pulse, receive, world};
+use crate::world::{BUFFER, INFO, WORD, World, read_pulse, receive, world};
 
 #[test]
 fn a_sleeper_wakes_when_its_time_has_come_and_not_before() {
@@ -114,6 +115,38 @@ fn an_interrupt_wakes_its_waiter_and_stays_masked_until_unmasked() {
         assert!(!w.machine.masked.contains(&4));
         w.enter(Input::Interrupt { line: 4 });
         assert_eq!(w.ok(&Call::InterruptWait { flags: 0 }), 0, "it was latched");
+    });
+}
+
+/// The overruns that a timer tells.
+fn overruns(w: &mut World, timer: u32) -> u32 {
+    w.ok(&Call::TimerInfo { timer, info: INFO });
+    u32::from_le_bytes(w.peek(INFO + 16))
+}
+
+#[test]
+fn a_timer_has_one_signal_pending_and_counts_what_it_also_stands_for() {
+    world(|w| {
+        let (signal, set) = (40, 1 << 39);
+        w.ok(&Call::SignalProcmask { how: how::BLOCK, set, old: 0 });
+        w.poke(WORD, &[1_u64 | signal << 32, 0, 7].map(u64::to_le_bytes).concat());
+        let timer = w.number(&Call::TimerCreate { clock: clock::MONOTONIC, event: WORD });
+        w.poke(WORD, &[1_000_000_u64; 2].map(u64::to_le_bytes).concat());
+        w.ok(&Call::TimerSettime { timer, flags: 0, new: WORD, old: 0 });
+        for _ in 0..4 {
+            w.wait(1_000_000);
+        }
+        assert_eq!(overruns(w, timer), 0, "nothing is taken yet");
+        let take = Call::SignalWaitinfo { set, info: 0, timeout: 0 };
+        assert_eq!(w.ok(&take), signal);
+        assert_eq!(overruns(w, timer), 3);
+        w.fails(&take, Errno::EAGAIN);
+        w.wait(1_000_000);
+        assert_eq!(w.ok(&take), signal);
+        assert_eq!(overruns(w, timer), 0);
+        w.wait(1_000_000);
+        w.ok(&Call::ConnectDetach { coid: timer });
+        assert_eq!(w.ok(&take), signal, "the signal outlives its timer");
     });
 }
 

@@ -130,7 +130,8 @@ impl Walk {
             0 => Call::ConnectDup { coid, minimum: 0, flags: 0 },
             1 => Call::ConnectDupTo { coid, target: 2 + self.dice.roll(3) as u32, flags: 0 },
             2 => Call::ConnectDetach { coid: 2 + self.dice.roll(3) as u32 },
-            3 => Call::ConnectDetach { coid: self.handle() },
+            3 if self.dice.roll(2) == 0 => Call::ConnectDetach { coid: self.handle() },
+            3 => Call::ConnectClose { coid: self.handle(), message: DATA, parts: -8 },
             4 | 5 => {
                 let chid = self.dice.pick(&[1, 2]);
                 Call::ConnectAttach { process: 0, chid, minimum: 0, flags: 0, badge: 6 }

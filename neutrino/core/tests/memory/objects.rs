@@ -88,6 +88,61 @@ fn a_large_object_is_sparse_and_its_tables_are_freed() {
 }
 
 #[test]
+fn a_sparse_object_costs_what_is_written_and_no_more() {
+    run(|| {
+        let mut s = Scenario::new(64);
+        let space = s.space();
+        s.anonymous(space, 0, 1);
+        s.write(space, at(0), "x");
+        let before = s.memory.counts().committed;
+        let size = 1000 * PAGE_SIZE;
+        let object = s.memory.object_create(&mut s.m, object::SPARSE, size, 0).unwrap();
+        assert_eq!(s.memory.counts().committed, before);
+        let from = Place { space, address: at(0) };
+        assert_eq!(s.memory.copy_to_object(&mut s.m, object, size - 1, from, 1), Ok(1));
+        assert_eq!(s.memory.copy_to_object(&mut s.m, object, size - 1, from, 1), Ok(1));
+        // The page, and the table that leads to it.
+        assert_eq!(s.memory.counts().committed, before + 2);
+        s.memory.object_resize(&mut s.m, object, 2000 * PAGE_SIZE).unwrap();
+        s.memory.object_resize(&mut s.m, object, PAGE_SIZE).unwrap();
+        assert_eq!(s.memory.object_info(&mut s.m, object).kind, object::SPARSE);
+        s.memory.object_release(&mut s.m, object);
+        assert_eq!(s.memory.counts().committed, before);
+        s.memory.space_release(&mut s.m, space);
+        s.is_clean();
+    });
+}
+
+#[test]
+fn a_hole_that_no_memory_is_left_for_is_enomem_or_a_bus_error() {
+    run(|| {
+        let mut s = Scenario::new(64);
+        let space = s.space();
+        s.anonymous(space, 0, 1);
+        s.write(space, at(0), "x");
+        let size = 100 * PAGE_SIZE;
+        let object = s.memory.object_create(&mut s.m, object::SPARSE, size, 0).unwrap();
+        s.window(space, (2, 100), object, map::SHARED).unwrap();
+        let from = Place { space, address: at(0) };
+        let mut page = 0;
+        let failed = loop {
+            let offset = page * PAGE_SIZE;
+            match s.memory.copy_to_object(&mut s.m, object, offset, from, 1) {
+                Ok(1) => page += 1,
+                other => break other,
+            }
+        };
+        assert_eq!(failed, Err(Errno::ENOMEM));
+        assert!((32..62).contains(&page), "{page} pages");
+        assert_eq!(s.touch(space, 2 + page, Access::Write), Err(BadAccess::NoMemory));
+        assert_eq!(s.memory.copy_to_object(&mut s.m, object, 0, from, 1), Ok(1));
+        s.memory.object_release(&mut s.m, object);
+        s.memory.space_release(&mut s.m, space);
+        s.is_clean();
+    });
+}
+
+#[test]
 fn reading_an_absent_page_of_an_object_allocates_nothing() {
     run(|| {
         let mut s = Scenario::new(64);

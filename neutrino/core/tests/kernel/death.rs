@@ -1,17 +1,5 @@
 //! What the process manager does for the dead and the stopped, one sentence a test.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "test code may fail loudly"
-)]
 
-mod common;
-
-use common::{DATA, World, world};
 use neutrino_abi::Errno;
 use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::info::ThreadInfo;
@@ -21,6 +9,8 @@ use neutrino_abi::process::{process_ctl, thread_ctl};
 use neutrino_abi::pulse;
 use neutrino_abi::signal::number;
 use neutrino_abi::time::FOREVER;
+
+use crate::world::{DATA, World, world};
 
 const BUFFER: u64 = DATA + 0x200;
 const WORD: u64 = DATA + 0x400;
