@@ -67,16 +67,16 @@ pub fn ask(shared: &impl Shared, system: &impl System, question: &Question) -> F
     let copied = shared.with(|state| {
         let process = state.processes.get(question.pid)?;
         let number = match question.link {
+            // Who was started before there was a directory, or never asked for one, is at the root.
+            Link::Cwd if process.program.cwd == 0 => return Ok(None),
             Link::Cwd => process.program.cwd,
             Link::Descriptor(number) if number < FD_LIMIT => number,
             Link::Descriptor(_) => 0,
         };
-        if number == 0 && question.link == Link::Cwd {
-            return Err(Errno::ENOENT);
-        }
-        system.copy_handle(process.live_handle()?, number)
+        system.copy_handle(process.live_handle()?, number).map(Some)
     });
     let target = copied.and_then(|coid| {
+        let Some(coid) = coid else { return Ok(b"/".to_vec()) };
         let target = target(system, coid);
         system.close(coid);
         target

@@ -114,6 +114,16 @@ fn a_link_of_another_process_is_what_its_server_says() {
 }
 
 #[test]
+fn a_process_that_asked_for_no_directory_is_at_the_root() {
+    let fake = Fake::default();
+    let mut state = with_shell(&fake);
+    state.processes.get_mut(SHELL).unwrap().program.cwd = 0;
+    let question = Question { pid: SHELL, link: Link::Cwd, rcvid: 1 };
+    let found = ask(&One(RefCell::new(state)), &fake, &question);
+    assert_eq!(found.target, Ok(b"/".to_vec()));
+}
+
+#[test]
 fn what_has_no_path_is_named_by_its_kind_and_number() {
     let stat = Stat { mode: 0o014_0777, ino: 12, ..Stat::default() };
     let answers = [(Err(Errno::ENOSYS), &b""[..]), (Ok(0), stat.as_bytes())];
