@@ -8,7 +8,7 @@ use io_msg::stat::mode;
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::abi::message::chf;
 use neutrino_rt::{Errno, channel, log, message};
-use procnto::state::Shared;
+use procnto::state::{Shared, State};
 use resmgr::{
     Attributes, DataAt, DirectoryEntry, Engine, Node, Ocb, Opening, Outcome, Request, Server,
 };
@@ -48,12 +48,46 @@ fn row(node: Node) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.1 == node)
 }
 
-struct Devices;
+/// First node of the directories that exist because somebody attached a path below them.
+const BETWEEN: Node = 100;
+
+/// The devices, and the directories below `/dev` that were ever looked up.
+#[derive(Default)]
+struct Devices {
+    between: Vec<Vec<u8>>,
+}
+
+impl Devices {
+    /// The path of a directory.
+    fn directory(&self, node: Node) -> Option<&[u8]> {
+        if node == ROOT {
+            return Some(b"/dev");
+        }
+        let index = usize::try_from(node.checked_sub(BETWEEN)?).ok()?;
+        self.between.get(index).map(Vec::as_slice)
+    }
+
+    /// A directory on the way to what others have attached.
+    fn find_between(&mut self, directory: Node, name: &[u8]) -> Option<Node> {
+        let parent = self.directory(directory)?;
+        let is_there =
+            |state: &mut State| state.paths.children(parent).iter().any(|(child, _)| child == name);
+        if !STATE.with(is_there) {
+            return None;
+        }
+        let path = [parent, name].join(&b'/');
+        let index = self.between.iter().position(|known| *known == path).unwrap_or_else(|| {
+            self.between.push(path);
+            self.between.len() - 1
+        });
+        Some(BETWEEN + index as Node)
+    }
+}
 
 impl Server for Devices {
     fn attributes(&self, node: Node) -> Result<Attributes, Errno> {
-        if node == ROOT {
-            return Ok(Attributes::new(ROOT, mode::IFDIR | 0o755));
+        if self.directory(node).is_some() {
+            return Ok(Attributes::new(node, mode::IFDIR | 0o755));
         }
         let &(_, _, kind, rdev, target) = row(node).ok_or(Errno::ENOENT)?;
         Ok(Attributes { rdev, size: target.len() as u64, ..Attributes::new(node, kind) })
@@ -63,9 +97,10 @@ impl Server for Devices {
         5
     }
 
-    fn lookup(&mut self, _directory: Node, name: &[u8]) -> Result<Node, Errno> {
-        let found = ROWS.iter().find(|row| row.0.as_bytes() == name);
-        found.map(|row| row.1).ok_or(Errno::ENOENT)
+    fn lookup(&mut self, directory: Node, name: &[u8]) -> Result<Node, Errno> {
+        let found = ROWS.iter().find(|row| directory == ROOT && row.0.as_bytes() == name);
+        let found = found.map(|row| row.1);
+        found.or_else(|| self.find_between(directory, name)).ok_or(Errno::ENOENT)
     }
 
     fn read_link(&self, _request: &Request<'_>, node: Node) -> Result<Vec<u8>, Errno> {
@@ -73,15 +108,17 @@ impl Server for Devices {
         if target.is_empty() { Err(Errno::EINVAL) } else { Ok(target.as_bytes().to_vec()) }
     }
 
-    fn entry(&mut self, _directory: Node, position: u64) -> Option<DirectoryEntry> {
+    fn entry(&mut self, directory: Node, position: u64) -> Option<DirectoryEntry> {
         let index = usize::try_from(position).ok()?;
         let next = position + 1;
-        if let Some(&(name, inode, mode, ..)) = ROWS.get(index) {
+        let own = if directory == ROOT { &ROWS[..] } else { &[] };
+        if let Some(&(name, inode, mode, ..)) = own.get(index) {
             return Some(DirectoryEntry { inode, mode, name: name.as_bytes().to_vec(), next });
         }
         // Behind its own nodes come those that others have attached.
-        let others = STATE.with(|state| state.paths.children(b"/dev"));
-        let (name, mode) = others.into_iter().nth(index - ROWS.len())?;
+        let path = self.directory(directory)?;
+        let others = STATE.with(|state| state.paths.children(path));
+        let (name, mode) = others.into_iter().nth(index - own.len())?;
         Some(DirectoryEntry { inode: 100 + position, mode, name, next })
     }
 
@@ -118,13 +155,13 @@ impl Server for Devices {
     ) -> Outcome {
         match ocb.node {
             FULL => Outcome::Reply(Err(Errno::ENOSPC)),
-            ROOT => Outcome::Reply(Err(Errno::EISDIR)),
+            node if self.directory(node).is_some() => Outcome::Reply(Err(Errno::EISDIR)),
             _ => Outcome::Reply(i64::try_from(data.length).map_err(|_| Errno::EINVAL)),
         }
     }
 
     fn is_seekable(&self, node: Node) -> bool {
-        node != ROOT
+        self.directory(node).is_none()
     }
 }
 
@@ -146,7 +183,7 @@ fn fill(rcvid: u64, length: usize, make: impl Fn(&mut [u8])) -> Result<i64, Errn
 
 /// The thread of procnto's own nodes.
 pub(super) fn serve() {
-    let mut engine = Engine::new(Devices);
+    let mut engine = Engine::new(Devices::default());
     let result = channel::create(chf::DISCONNECT | chf::UNBLOCK).and_then(|chid| {
         engine.attach(chid, "/dev", ROOT, ATTACH_DIRECTORY)?;
         Err(resmgr::serve(&mut engine, chid)) as Result<(), _>

@@ -100,7 +100,9 @@ fn the_whole_tree_is_listed(console: &mut Console) -> Result<(), String> {
         return Err(format!("only {folders} folders"));
     }
     let one = console.succeed("grep -c 'sh -> dash' /tmp/list", SOON)?;
-    same("links shown", &one, "1")
+    same("links shown", &one, "1")?;
+    let between = console.succeed("ls /dev/socket", SOON)?;
+    same("a directory on the way to what a server attached", &between, "1")
 }
 
 fn find_searches_the_whole_tree(console: &mut Console) -> Result<(), String> {
