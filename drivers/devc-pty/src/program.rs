@@ -124,7 +124,7 @@ impl Server for Pairs {
     fn open(&mut self, request: &Request<'_>, node: Node, _ioflag: u32) -> Result<Opening, Errno> {
         match place(node) {
             Place::Clone => {
-                let number = self.create(request.info.euid)?;
+                let number = self.create(request.info().euid)?;
                 Ok(Opening::Open(master(number), ready::OUT))
             }
             Place::Directory => Ok(Opening::Open(node, ready::IN)),

@@ -162,14 +162,14 @@ impl Tty {
     pub fn opened(&mut self, message: &Message<'_>, ocb: &Ocb) {
         self.told = None;
         if ocb.ioflag & open::NOCTTY == 0 && ocb.is_readable() {
-            self.terminal.acquire_on_open(&caller(&message.info), &mut self.manager);
+            self.terminal.acquire_on_open(&caller(message.info()), &mut self.manager);
         }
     }
 
     /// Reads for a client, which is answered now or later.
     pub fn read(&mut self, message: &Message<'_>, ocb: &Ocb, length: usize) -> Outcome {
         let waiter = Waiter(message.rcvid);
-        let (who, how) = (caller(&message.info), (length, mode_of(ocb)));
+        let (who, how) = (caller(message.info()), (length, mode_of(ocb)));
         self.terminal.read(waiter, &who, how, &mut self.manager);
         Outcome::Pending
     }
@@ -181,7 +181,7 @@ impl Tty {
         match message.data(data.offset, length) {
             Ok(bytes) => {
                 let waiter = Waiter(message.rcvid);
-                let (who, how) = (caller(&message.info), (bytes, mode_of(ocb)));
+                let (who, how) = (caller(message.info()), (bytes, mode_of(ocb)));
                 self.terminal.write(waiter, &who, how, &mut self.manager);
                 Outcome::Pending
             }
@@ -201,13 +201,13 @@ impl Tty {
             *slot = *byte;
         }
         let argument = u64::from_le_bytes(argument);
-        if dcmd == ioctl::TIOCNOTTY && message.info.pid == SYSMGR_PID {
+        if dcmd == ioctl::TIOCNOTTY && message.info().pid == SYSMGR_PID {
             // The leader of the session ended; only procnto knows.
             let session = Session(i32::try_from(argument).unwrap_or(0));
             self.terminal.forget_session(session, &mut self.manager);
             return Outcome::Reply(Ok(0));
         }
-        let who = caller(&message.info);
+        let who = caller(message.info());
         let mut context = Context { caller: &who, system: &mut self.manager, device };
         let request = Request { number: dcmd, argument, data };
         self.terminal.request(Waiter(message.rcvid), request, &mut context, answer);

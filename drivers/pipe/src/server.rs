@@ -206,7 +206,7 @@ impl Server for Pipes {
     }
 
     fn message(&mut self, request: &mut Request<'_>, kind: u16, ocbs: &mut Ocbs) -> Outcome {
-        let found = ocbs.get(request.info.badge).map(|ocb| (socket_of(ocb.node), flags_of(ocb)));
+        let found = ocbs.get(request.head.badge).map(|ocb| (socket_of(ocb.node), flags_of(ocb)));
         match found {
             Some((Some(id), flags)) => self.sockets.message(request, id, kind, flags),
             Some((None, _)) | None => Outcome::Reply(Err(Errno::ENOSYS)),

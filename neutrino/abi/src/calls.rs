@@ -1,9 +1,11 @@
 //! The one table of kernel calls.
 //!
 //! A row is the whole declaration of a call: its number, its name and its arguments in the order
-//! of the registers rdi, rsi, rdx, r10, r8, r9. The decoder, the user-space stubs, the trace names
-//! and `docs/kernel-calls.md` are made from it. The call number is in rax; the result comes back
-//! in rax, an error as a negative errno. rcx and r11 are lost. Errors that every call can give are
+//! of the registers rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15. The decoder, the user-space
+//! stubs, the trace names and `docs/kernel-calls.md` are made from it. The call number is in rax;
+//! the result comes back in rax, an error as a negative errno. rcx and r11 are lost; calls that
+//! send or receive messages in registers or give more than one result (see [`crate::message`])
+//! lose their other argument registers, too. Errors that every call can give are
 //! not repeated: ENOSYS for an unknown number, EINVAL for an argument that its type cannot hold.
 
 use crate::Errno;
@@ -50,8 +52,10 @@ macro_rules! for_each_call {
             /// Sends a message and waits for the reply; returns its status (QNX: `MsgSend` family).
             /// EBADF, EFAULT, EINTR, ESRCH, ETIMEDOUT, and what the server answers.
             0x100c MsgSend { coid: u32, message: u64, parts: i64, reply: u64, reply_parts: i64, extra: u64 }
-            /// Waits for a message or pulse; returns its rcvid, or 0 for a pulse. EBADF, EFAULT, EINTR,
-            /// ETIMEDOUT.
+            /// Waits for a message or pulse; returns its rcvid, or 0 for a pulse, and what
+            /// [`crate::message::Head`] says in registers. A message in registers and a pulse come in
+            /// registers, another message comes in the buffer; a `MsgInfo` goes to `info`, if that is not
+            /// 0. EBADF, EFAULT, EINTR, ETIMEDOUT.
             0x100d MsgReceive { chid: u32, message: u64, parts: i64, info: u64 }
             /// As `MsgReceive`, but leaves messages queued.
             0x100e MsgReceivePulse { chid: u32, message: u64, parts: i64 }
@@ -59,7 +63,7 @@ macro_rules! for_each_call {
             0x100f MsgReply { rcvid: u64, status: i64, message: u64, parts: i64 }
             /// `MsgReply` (left out if `rcvid` is 0; its failure is ignored) and `MsgReceive` in one
             /// entry; a negative status is an errno as for `MsgError`.
-            0x1010 MsgReplyReceive { rcvid: u64, status: i64, message: u64, parts: i64, receive: u64 }
+            0x1010 MsgReplyReceive { rcvid: u64, status: i64, answer: u64, answer_parts: i64, chid: u32, info: u64, message: u64, parts: i64 }
             /// Answers a client with an error. ESRCH.
             0x1011 MsgError { rcvid: u64, errno: u32 }
             /// Reads from the message of a client that waits for a reply; returns the number of bytes.
@@ -241,6 +245,13 @@ macro_rules! for_each_call {
             /// call returns, the server has let go. The handle is gone however the call ends, unless
             /// with EBADF. EINTR: it is not waited for the server.
             0x1056 ConnectClose { coid: u32, message: u64, parts: i64 }
+            /// As `MsgSend` with a message of up to 48 bytes that travels in registers. `lengths` is the
+            /// message's and, in its upper half, the reply's; a reply of up to 48 bytes comes back in
+            /// the words, and its length in rsi; another goes to the memory at `reply`. As `MsgSend`.
+            0x1057 MsgSendRegisters { coid: u32, lengths: u64, w0: u64, w1: u64, w2: u64, w3: u64, w4: u64, w5: u64, reply: u64 }
+            /// As `MsgReplyReceive` with an answer in registers. `control` is the status (its lower
+            /// half), the chid (16 bits) and the answer's length (8 bits).
+            0x1058 MsgReplyReceiveRegisters { rcvid: u64, control: u64, w0: u64, w1: u64, w2: u64, w3: u64, w4: u64, w5: u64, message: u64, parts: i64 }
         }
     };
 }
@@ -292,13 +303,33 @@ impl Register for i32 {
     }
 }
 
+/// The most arguments that a call has.
+pub const ARGUMENTS: usize = 10;
+
 /// The raw registers of a kernel call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Frame {
     /// Call number (rax).
     pub number: u64,
-    /// rdi, rsi, rdx, r10, r8, r9.
-    pub arguments: [u64; 6],
+    /// rdi, rsi, rdx, r10, r8, r9, r12, r13, r14, r15.
+    pub arguments: [u64; ARGUMENTS],
+}
+
+/// Registers of a kernel call, wherever they are.
+pub trait Registers {
+    /// Call number (rax).
+    fn number(&self) -> u64;
+    /// An argument, in the order of [`Frame::arguments`]; 0 if there is none at the index.
+    fn argument(&self, index: usize) -> u64;
+}
+
+impl Registers for Frame {
+    fn number(&self) -> u64 {
+        self.number
+    }
+    fn argument(&self, index: usize) -> u64 {
+        self.arguments.get(index).copied().unwrap_or_default()
+    }
 }
 
 macro_rules! define_calls {
@@ -333,7 +364,7 @@ macro_rules! define_calls {
             pub fn encode(&self) -> Frame {
                 match *self { $(Self::$name { $($arg),* } => {
                     #[allow(unused_mut, unused_variables, reason = "calls without arguments")]
-                    let mut arguments = [0_u64; 6];
+                    let mut arguments = [0_u64; ARGUMENTS];
                     #[allow(unused_mut, unused_variables, reason = "calls without arguments")]
                     let mut slots = arguments.iter_mut();
                     $(if let Some(slot) = slots.next() { *slot = Register::to_register($arg); })*

@@ -39,22 +39,64 @@ pub struct SendExtra {
 }
 crate::assert_size!(SendExtra, 32);
 
-/// What `MsgReplyReceive` does after the reply; at its fifth argument.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]
-#[repr(C)]
-pub struct ReceiveArgs {
-    /// Channel to receive on.
-    pub chid: u32,
-    /// Not used; 0.
-    pub reserved: u32,
-    /// Buffer for the message.
-    pub message: u64,
-    /// Its parts (see [`Iov`]).
-    pub parts: i64,
-    /// Address of a [`MsgInfo`], or 0.
-    pub info: u64,
+/// Words of a message in registers: in rdx, r10, r8, r9, r12, r13.
+pub const WORDS: usize = 6;
+/// The most bytes of a message in registers.
+pub const WORDS_BYTES: u64 = 48;
+
+/// The words of a message in registers, in little-endian order of its bytes; a pulse's are those of
+/// [`crate::pulse::Pulse`].
+pub type Words = [u64; WORDS];
+
+/// What every receive call tells in registers beside the rcvid (all 0 for a pulse).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Head {
+    /// The server's name for the connection (rdi).
+    pub badge: u64,
+    /// Bytes the client sends in all (r14).
+    pub srcmsglen: u64,
+    /// Bytes the client can take as a reply (r15).
+    pub dstmsglen: u64,
+    /// Server-side id of the connection (rsi, second 16 bits).
+    pub scoid: u16,
+    /// Where the message is (rsi, lowest bit).
+    pub place: MessagePlace,
+    /// Whether it is the last one through the connection ([`MI_LAST`]; rsi, second bit).
+    pub is_last: bool,
 }
-crate::assert_size!(ReceiveArgs, 32);
+
+/// Where a received message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MessagePlace {
+    /// In the receiver's buffer, as far as that reaches.
+    #[default]
+    Buffer,
+    /// In the words.
+    Words,
+}
+
+impl Head {
+    /// rsi.
+    #[inline]
+    #[must_use]
+    pub const fn packed(&self) -> u64 {
+        let place = match self.place {
+            MessagePlace::Buffer => 0,
+            MessagePlace::Words => 1,
+        };
+        (self.scoid as u64) << 16 | (self.is_last as u64) << 1 | place
+    }
+
+    /// From rdi, rsi, r14 and r15.
+    #[inline]
+    #[must_use]
+    pub const fn unpack(badge: u64, packed: u64, srcmsglen: u64, dstmsglen: u64) -> Self {
+        let place = if packed & 1 == 0 { MessagePlace::Buffer } else { MessagePlace::Words };
+        let [_, _, low, high, ..] = packed.to_le_bytes();
+        let (scoid, is_last) = (u16::from_le_bytes([low, high]), packed & 2 != 0);
+        Self { badge, srcmsglen, dstmsglen, scoid, place, is_last }
+    }
+}
 
 /// What a receiver learns of a message (QNX: `struct _msg_info`, extended).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable)]

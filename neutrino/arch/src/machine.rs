@@ -1,21 +1,20 @@
 //! What the core asks for, on real hardware: this file only forwards.
 
 use neutrino_abi::info::Framebuffer;
+use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
 use neutrino_core::machine::{
     CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
     SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
 };
-use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
-use x86_64::registers::model_specific::{FsBase, KernelGsBase};
 
 use crate::boot::memory_map::{MemoryMap, Range};
 use crate::clock::Clock;
 use crate::cpu::fpu::Method;
-use crate::cpu::percpu;
-use crate::entry::context::Contexts;
+use crate::cpu::percpu::{self, CanonicalBase};
+use crate::entry::context::{Contexts, Home};
 use crate::irq::ioapic::Router;
 use crate::irq::local::Local;
 use crate::log;
@@ -26,13 +25,18 @@ use crate::mmu::user_copy::FramePart;
 use crate::power::Power;
 use crate::timer::Timer;
 
+/// The slot that no thread has.
+pub(crate) const NOBODY: ThreadSlot = ThreadSlot(0);
+
 /// The machine; inside the kernel lock.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) contexts: Contexts,
     pub(crate) fpu: Method,
     /// Whose registers (FPU, FS and GS bases) the CPU holds.
-    pub(crate) loaded: Option<ThreadSlot>,
+    pub(crate) loaded: ThreadSlot,
+    /// The user's GS base that the CPU holds.
+    pub(crate) gs_base: CanonicalBase,
     pub(crate) spaces: Spaces,
     pub(crate) records: Records,
     pub(crate) clock: Clock,
@@ -45,25 +49,26 @@ pub(crate) struct Machine {
     pub(crate) framebuffer: Option<(PhysicalRange, Framebuffer)>,
 }
 
-/// A base that WRMSR takes: the core checks what users give; what slips through is 0.
-fn base(address: u64) -> VirtAddr {
-    VirtAddr::try_new(address).unwrap_or(VirtAddr::zero())
-}
-
 impl Machine {
     /// Gives the CPU to a thread and tells where its registers are.
-    pub(crate) fn switch(&mut self, thread: ThreadSlot, space: SpaceSlot) -> u64 {
-        self.spaces.activate(space);
-        if self.loaded != Some(thread) {
-            if let Some(last) = self.loaded {
-                self.fpu.save(self.contexts.area(last));
+    #[inline(always)]
+    pub(crate) fn switch(&mut self, thread: ThreadSlot) -> u64 {
+        let home = *self.contexts.home(thread);
+        self.spaces.activate(home.root);
+        if self.loaded != thread {
+            if self.loaded != NOBODY {
+                self.fpu.save(&mut self.contexts.get_mut(self.loaded).area);
             }
-            self.loaded = Some(thread);
-            self.fpu.load(self.contexts.area(thread));
+            self.loaded = thread;
             let context = self.contexts.get(thread);
-            FsBase::write(base(context.fs_base));
-            KernelGsBase::write(base(context.gs_base));
+            self.fpu.load(&context.area);
+            percpu::set_fs_base(context.fs_base);
+            if self.gs_base != context.gs_base {
+                self.gs_base = context.gs_base;
+                percpu::set_user_gs_base(context.gs_base);
+            }
             percpu::set_context_top(context.top());
+            percpu::set_foreign_entry(home.foreign_entry);
         }
         self.contexts.get(thread).address()
     }
@@ -71,15 +76,42 @@ impl Machine {
 
 impl ThreadContexts for Machine {
     fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters) {
-        if self.loaded == Some(thread) {
-            self.loaded = None;
+        if self.loaded == thread {
+            self.loaded = NOBODY;
         }
         self.contexts.get_mut(thread).start(start);
-        self.contexts.area(thread).reset();
+    }
+
+    fn set_home(&mut self, thread: ThreadSlot, space: SpaceSlot, foreign_entry: u64) {
+        let root = self.spaces.root_address(space);
+        *self.contexts.home(thread) = Home { root, foreign_entry };
+        if self.loaded == thread {
+            percpu::set_foreign_entry(foreign_entry);
+        }
     }
 
     fn set_result(&mut self, thread: ThreadSlot, value: i64) {
         self.contexts.get_mut(thread).set_result(value);
+    }
+
+    #[inline(always)]
+    fn words(&self, thread: ThreadSlot) -> Words {
+        self.contexts.get(thread).words()
+    }
+
+    #[inline(always)]
+    fn set_words(&mut self, thread: ThreadSlot, words: &Words) {
+        self.contexts.get_mut(thread).set_words(words);
+    }
+
+    #[inline(always)]
+    fn set_answer_length(&mut self, thread: ThreadSlot, bytes: u64) {
+        self.contexts.get_mut(thread).set_answer_length(bytes);
+    }
+
+    #[inline(always)]
+    fn set_head(&mut self, thread: ThreadSlot, head: &Head) {
+        self.contexts.get_mut(thread).set_head(head);
     }
 
     fn registers(&self, thread: ThreadSlot) -> Registers {
@@ -91,32 +123,35 @@ impl ThreadContexts for Machine {
     }
 
     fn set_fs_base(&mut self, thread: ThreadSlot, address: u64) {
-        self.contexts.get_mut(thread).fs_base = address;
-        if self.loaded == Some(thread) {
-            FsBase::write(base(address));
+        let base = CanonicalBase::new(address);
+        self.contexts.get_mut(thread).fs_base = base;
+        if self.loaded == thread {
+            percpu::set_fs_base(base);
         }
     }
 
     fn fs_base(&self, thread: ThreadSlot) -> u64 {
-        self.contexts.get(thread).fs_base
+        self.contexts.get(thread).fs_base.address()
     }
 
     fn set_gs_base(&mut self, thread: ThreadSlot, address: u64) {
-        self.contexts.get_mut(thread).gs_base = address;
-        if self.loaded == Some(thread) {
-            KernelGsBase::write(base(address));
+        let base = CanonicalBase::new(address);
+        self.contexts.get_mut(thread).gs_base = base;
+        if self.loaded == thread {
+            self.gs_base = base;
+            percpu::set_user_gs_base(base);
         }
     }
 
     fn copy_fpu(&mut self, from: ThreadSlot, to: ThreadSlot) {
-        if self.loaded == Some(from) {
-            self.fpu.save(self.contexts.area(from));
+        if self.loaded == from {
+            self.fpu.save(&mut self.contexts.get_mut(from).area);
         }
-        if self.loaded == Some(to) {
-            self.loaded = None;
+        if self.loaded == to {
+            self.loaded = NOBODY;
         }
-        let state = *self.contexts.area(from);
-        *self.contexts.area(to) = state;
+        let state = self.contexts.get(from).area;
+        self.contexts.get_mut(to).area = state;
     }
 }
 

@@ -100,6 +100,7 @@ impl Kernel {
         let Some(t) = Id::from_index(thread.0) else { return };
         let start = StartRegisters { entry, stack, argument, fs_base: 0, gs_base: 0 };
         m.thread_start(thread, &start);
+        self.settle(m, t);
         self.threads[t].hold = Hold::No;
         self.make_ready(m, t, End::Back);
     }

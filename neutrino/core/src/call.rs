@@ -9,7 +9,7 @@ use crate::Kernel;
 use crate::futex::{Requeue, Wait};
 use crate::interrupt::Gate;
 use crate::ipc::receive::ReceiveFrom;
-use crate::ipc::reply::{Answer, Direction, ObjectPiece};
+use crate::ipc::reply::{Answer, Direction, ObjectPiece, RegisterAnswer};
 use crate::ipc::send::SendArgs;
 use crate::machine::Machine;
 use crate::poll::PollArgs;
@@ -83,8 +83,27 @@ impl Kernel {
             Call::MsgReply { rcvid, status, message, parts } => {
                 self.msg_reply(m, t, &Answer { rcvid, status, message, parts })
             }
-            Call::MsgReplyReceive { rcvid, status, message, parts, receive } => {
-                self.msg_reply_receive(m, t, &Answer { rcvid, status, message, parts }, receive)
+            Call::MsgSendRegisters { coid, lengths, reply, .. } => {
+                self.msg_send_registers(m, t, coid, lengths, reply)
+            }
+            Call::MsgReplyReceive {
+                rcvid,
+                status,
+                answer,
+                answer_parts,
+                chid,
+                info,
+                message,
+                parts,
+            } => {
+                let answer = Answer { rcvid, status, message: answer, parts: answer_parts };
+                let takes = Takes::All;
+                let from = ReceiveFrom { chid, message, parts, info, takes };
+                self.msg_reply_receive(m, t, &answer, &from)
+            }
+            Call::MsgReplyReceiveRegisters { rcvid, control, message, parts, .. } => {
+                let answer = RegisterAnswer::unpack(rcvid, control);
+                self.msg_reply_receive_registers(m, t, &answer, (message, parts))
             }
             Call::MsgError { rcvid, errno } => self.msg_error(m, t, rcvid, errno),
             Call::MsgRead { rcvid, message, parts, offset } => {

@@ -159,13 +159,13 @@ impl Kernel {
     /// Servers and the clients they work for know each other.
     fn check_servers(&self) -> Verdict {
         for (id, thread) in self.threads.iter() {
-            if let Some(client) = thread.serving {
-                let is_mutual = self.threads[client].served_by == Some(id)
+            if let Some(client) = thread.serving.get() {
+                let is_mutual = self.threads[client].served_by.get() == Some(id)
                     && matches!(self.threads[client].state, State::Reply { .. });
                 claim(is_mutual, "I7: a server works for a client that does not know it")?;
             }
-            if let Some(server) = thread.served_by {
-                let is_mutual = self.threads[server].serving == Some(id);
+            if let Some(server) = thread.served_by.get() {
+                let is_mutual = self.threads[server].serving.get() == Some(id);
                 claim(is_mutual, "I7: a client is served by somebody who does not know it")?;
             }
             claim(!thread.is_dirty, "I7: a priority was left to be computed")?;

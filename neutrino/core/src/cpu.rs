@@ -15,8 +15,10 @@ pub struct Cpu {
     pub(crate) ready: [List<Thread, Queue>; LEVELS],
     /// One bit for each level that is not empty.
     pub(crate) levels: [u64; LEVELS / 64],
-    /// When the current thread (or idling) began.
+    /// When the time of the current thread (or of idling) was billed last: the time of this entry.
     pub(crate) since: u64,
+    /// When the slice of the current thread ends, if it runs by slices.
+    pub(crate) slice_end: u64,
     /// Nanoseconds without a thread.
     pub(crate) idle: u64,
 }
@@ -28,6 +30,7 @@ impl Cpu {
         ready: [List::EMPTY; LEVELS],
         levels: [0; LEVELS / 64],
         since: 0,
+        slice_end: 0,
         idle: 0,
     };
 

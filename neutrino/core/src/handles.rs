@@ -18,7 +18,7 @@ use crate::machine::SpaceSlot;
 use crate::memory::ObjectId;
 use crate::port::PortId;
 use crate::process::ProcessId;
-use crate::slab::{Id, Slab, Slot};
+use crate::slab::{Maybe, Slab, Slot};
 use crate::time::timer::TimerId;
 
 /// What a handle names.
@@ -102,6 +102,7 @@ pub struct Place(u16);
 
 impl Place {
     /// The place that a number names.
+    #[inline(always)]
     pub(crate) fn from_number(number: u32) -> Option<Self> {
         if number < FD_LIMIT {
             return u16::try_from(number).ok().map(Self);
@@ -135,7 +136,7 @@ impl Place {
 /// A process's table.
 #[derive(Clone, Debug, Hash)]
 pub struct Table {
-    chunks: [Option<Id<Chunk>>; CHUNKS],
+    chunks: [Maybe<Chunk>; CHUNKS],
     /// One bit for each chunk without a free place.
     full: [u64; WORDS],
     /// Handles in it.
@@ -144,19 +145,21 @@ pub struct Table {
 
 impl Table {
     /// A table without handles.
-    pub(crate) const EMPTY: Self = Self { chunks: [None; CHUNKS], full: [0; WORDS], count: 0 };
+    pub(crate) const EMPTY: Self =
+        Self { chunks: [Maybe::NOBODY; CHUNKS], full: [0; WORDS], count: 0 };
 
     /// What a number names.
+    #[inline(always)]
     pub(crate) fn get(&self, chunks: &Chunks, place: Place) -> Option<Handle> {
         let (index, bit) = place.parts();
-        let chunk = (*self.chunks.get(index)?)?;
+        let chunk = self.chunks.get(index)?.get()?;
         let handle = chunks[chunk].handles.get(bit as usize)?;
         (handle.target != Target::None).then_some(*handle)
     }
 
     fn get_mut<'a>(&self, chunks: &'a mut Chunks, place: Place) -> Option<&'a mut Handle> {
         let (index, bit) = place.parts();
-        let chunk = (*self.chunks.get(index)?)?;
+        let chunk = self.chunks.get(index)?.get()?;
         let handle = chunks[chunk].handles.get_mut(bit as usize)?;
         (handle.target != Target::None).then_some(handle)
     }
@@ -168,7 +171,7 @@ impl Table {
         let mut index = first;
         // Bound: one turn for each chunk, 160; full ones are skipped by words of 64.
         while let Some(slot) = self.chunks.get(index) {
-            let used = slot.map_or(0, |chunk| chunks[chunk].used);
+            let used = slot.get().map_or(0, |chunk| chunks[chunk].used);
             let free = !used & wanted;
             if free != 0 {
                 let place =
@@ -198,12 +201,12 @@ impl Table {
         let (index, bit) = place.parts();
         let Some(slot) = self.chunks.get_mut(index) else { return false };
         let mask = 1_u32.wrapping_shl(bit);
-        let chunk = match *slot {
+        let chunk = match slot.get() {
             Some(chunk) => chunk,
             None => {
                 let new = Chunk { used: mask, handles: [Handle::NONE; PLACES] };
                 let Some(chunk) = chunks.insert(new) else { return false };
-                *slot = Some(chunk);
+                *slot = Maybe::new(Some(chunk));
                 chunk
             }
         };
@@ -230,7 +233,7 @@ impl Table {
         let handle = self.get(chunks, place)?;
         let (index, bit) = place.parts();
         let slot = self.chunks.get_mut(index)?;
-        let id = (*slot)?;
+        let id = slot.get()?;
         let chunk = &mut chunks[id];
         if let Some(entry) = chunk.handles.get_mut(bit as usize) {
             *entry = Handle::NONE;
@@ -238,7 +241,7 @@ impl Table {
         let left = chunk.used & !1_u32.wrapping_shl(bit);
         if left == 0 {
             chunks.remove(id);
-            *slot = None;
+            *slot = Maybe::NOBODY;
         } else {
             chunk.used = left;
         }
@@ -253,7 +256,7 @@ impl Table {
         let mut wanted = u32::MAX.checked_shl(bit)?;
         // Bound: one turn for each chunk, 160.
         for (index, slot) in self.chunks.iter().enumerate().skip(first) {
-            let used = slot.map_or(0, |chunk| chunks[chunk].used) & wanted;
+            let used = slot.get().map_or(0, |chunk| chunks[chunk].used) & wanted;
             if used != 0 {
                 let place =
                     index.checked_mul(PLACES)?.checked_add(used.trailing_zeros() as usize)?;
@@ -268,6 +271,7 @@ impl Table {
 
 impl Kernel {
     /// What a number names in a process's table.
+    #[inline(always)]
     pub(crate) fn handle(&self, process: ProcessId, number: u32) -> Option<Handle> {
         let place = Place::from_number(number)?;
         self.processes[process].handles.get(&self.chunks, place)

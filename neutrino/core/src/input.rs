@@ -5,9 +5,8 @@ use neutrino_abi::signal::{SignalInfo, number};
 
 use crate::Kernel;
 use crate::call::Outcome;
-use crate::machine::{Access, Machine, SpaceSlot, ThreadSlot};
+use crate::machine::{Access, Machine, ThreadSlot};
 use crate::memory::BadAccess;
-use crate::slab::Id;
 use crate::thread::{ThreadId, slot};
 
 /// What makes the kernel run.
@@ -54,6 +53,22 @@ const PAGE_FAULT: u32 = 14;
 impl Kernel {
     /// Handles what happened on a CPU and tells which thread runs there now; none: it idles.
     pub fn enter(&mut self, m: &mut impl Machine, cpu: usize, input: Input) -> Option<ThreadSlot> {
+        if let Input::Call(frame) = &input
+            && let Some(next) = self.fast(m, cpu, frame)
+        {
+            return Some(next);
+        }
+        self.enter_slow(m, cpu, input)
+    }
+
+    /// As [`Kernel::enter`], by the general path only.
+    #[inline(never)]
+    pub fn enter_slow(
+        &mut self,
+        m: &mut impl Machine,
+        cpu: usize,
+        input: Input,
+    ) -> Option<ThreadSlot> {
         let current = self.cpus.get(cpu).and_then(|cpu| cpu.current);
         self.caller = current;
         self.account(m, cpu);
@@ -126,22 +141,5 @@ impl Kernel {
         let trap = PAGE_FAULT;
         let info = SignalInfo { number, code, value: address, status: error, trap, pid: 0, uid: 0 };
         self.fault(m, caller, &info);
-    }
-
-    /// Where foreign calls of a thread are bounced to; 0: nowhere.
-    #[must_use]
-    pub fn foreign_entry(&self, thread: ThreadSlot) -> u64 {
-        self.id(thread)
-            .map_or(0, |t| self.processes[self.process_of(t)].personality.system_call_entry)
-    }
-
-    /// The address space of a thread.
-    #[must_use]
-    pub fn space_of(&self, thread: ThreadSlot) -> SpaceSlot {
-        self.id(thread).map_or(SpaceSlot(0), |t| self.space(t))
-    }
-
-    fn id(&self, thread: ThreadSlot) -> Option<ThreadId> {
-        Id::from_index(thread.0)
     }
 }

@@ -5,18 +5,18 @@
 
 use core::marker::PhantomData;
 
-use crate::slab::{Id, Slab, Slot};
+use crate::slab::{Id, Maybe, Slab, Slot};
 
 /// The links of an object for one kind of list.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Link<T> {
-    next: Option<Id<T>>,
-    previous: Option<Id<T>>,
+    next: Maybe<T>,
+    previous: Maybe<T>,
 }
 
 impl<T> Link<T> {
     /// Not linked.
-    pub(crate) const NONE: Self = Self { next: None, previous: None };
+    pub(crate) const NONE: Self = Self { next: Maybe::NOBODY, previous: Maybe::NOBODY };
 }
 impl<T> Clone for Link<T> {
     fn clone(&self) -> Self {
@@ -36,8 +36,8 @@ pub trait Linked<K>: Slot {
 /// The ends of a list.
 #[derive(Debug)]
 pub struct List<T, K> {
-    first: Option<Id<T>>,
-    last: Option<Id<T>>,
+    first: Maybe<T>,
+    last: Maybe<T>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -62,31 +62,49 @@ impl<T, K> Eq for List<T, K> {}
 
 impl<T: Linked<K>, K> List<T, K> {
     /// An empty list.
-    pub(crate) const EMPTY: Self = Self { first: None, last: None, kind: PhantomData };
+    pub(crate) const EMPTY: Self =
+        Self { first: Maybe::NOBODY, last: Maybe::NOBODY, kind: PhantomData };
 
     /// The first object.
+    #[inline(always)]
     pub(crate) const fn first(&self) -> Option<Id<T>> {
-        self.first
+        self.first.get()
     }
 
     /// Whether nothing is on it.
+    #[inline(always)]
     pub(crate) const fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.get().is_none()
     }
 
     /// The object behind `id`.
+    #[inline(always)]
     pub(crate) fn next<const N: usize>(slab: &Slab<T, N>, id: Id<T>) -> Option<Id<T>> {
-        slab[id].link().next
+        slab[id].link().next.get()
     }
 
     /// Appends an object that is on no list of this kind.
+    #[inline(always)]
     pub(crate) fn push_back<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
-        self.insert_after(slab, self.last, id);
+        self.insert_after(slab, self.last.get(), id);
     }
 
     /// Puts an object in front.
+    #[inline(always)]
     pub(crate) fn push_front<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
         self.insert_after(slab, None, id);
+    }
+
+    /// As [`List::push_back`], in the caller's code: for the fast path.
+    #[inline(always)]
+    pub(crate) fn push_back_inline<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
+        self.link_after(slab, self.last.get(), id);
+    }
+
+    /// As [`List::push_front`], in the caller's code.
+    #[inline(always)]
+    pub(crate) fn push_front_inline<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
+        self.link_after(slab, None, id);
     }
 
     /// Inserts an object behind `after`, or in front.
@@ -97,14 +115,26 @@ impl<T: Linked<K>, K> List<T, K> {
         after: Option<Id<T>>,
         id: Id<T>,
     ) {
-        let next = match after {
-            Some(after) => slab[after].link_mut().next.replace(id),
-            None => self.first.replace(id),
+        self.link_after(slab, after, id);
+    }
+
+    #[inline(always)]
+    fn link_after<const N: usize>(
+        &mut self,
+        slab: &mut Slab<T, N>,
+        after: Option<Id<T>>,
+        id: Id<T>,
+    ) {
+        let own = Maybe::new(Some(id));
+        let place = match after {
+            Some(after) => &mut slab[after].link_mut().next,
+            None => &mut self.first,
         };
-        *slab[id].link_mut() = Link { next, previous: after };
-        match next {
-            Some(next) => slab[next].link_mut().previous = Some(id),
-            None => self.last = Some(id),
+        let next = core::mem::replace(place, own);
+        *slab[id].link_mut() = Link { next, previous: Maybe::new(after) };
+        match next.get() {
+            Some(next) => slab[next].link_mut().previous = own,
+            None => self.last = own,
         }
     }
 
@@ -116,12 +146,12 @@ impl<T: Linked<K>, K> List<T, K> {
         id: Id<T>,
         precedes: impl Fn(&T, &T) -> bool,
     ) {
-        let mut after = self.last;
+        let mut after = self.last.get();
         while let Some(other) = after {
             if precedes(&slab[other], &slab[id]) {
                 break;
             }
-            after = slab[other].link().previous;
+            after = slab[other].link().previous.get();
         }
         self.insert_after(slab, after, id);
     }
@@ -129,12 +159,18 @@ impl<T: Linked<K>, K> List<T, K> {
     /// Takes an object out.
     #[inline(never)]
     pub(crate) fn remove<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
+        self.remove_inline(slab, id);
+    }
+
+    /// As [`List::remove`], in the caller's code.
+    #[inline(always)]
+    pub(crate) fn remove_inline<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
         let Link { next, previous } = core::mem::replace(slab[id].link_mut(), Link::NONE);
-        match previous {
+        match previous.get() {
             Some(previous) => slab[previous].link_mut().next = next,
             None => self.first = next,
         }
-        match next {
+        match next.get() {
             Some(next) => slab[next].link_mut().previous = previous,
             None => self.last = previous,
         }
@@ -142,7 +178,7 @@ impl<T: Linked<K>, K> List<T, K> {
 
     /// Takes the first object out.
     pub(crate) fn pop_front<const N: usize>(&mut self, slab: &mut Slab<T, N>) -> Option<Id<T>> {
-        let first = self.first?;
+        let first = self.first.get()?;
         self.remove(slab, first);
         Some(first)
     }
@@ -152,10 +188,10 @@ impl<T: Linked<K>, K> List<T, K> {
         &self,
         slab: &'a Slab<T, N>,
     ) -> impl Iterator<Item = Id<T>> + use<'a, T, K, N> {
-        let mut at = self.first;
+        let mut at = self.first.get();
         core::iter::from_fn(move || {
             let id = at?;
-            at = slab[id].link().next;
+            at = slab[id].link().next.get();
             Some(id)
         })
     }

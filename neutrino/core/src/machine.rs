@@ -4,6 +4,7 @@
 //! bytes in vectors. Arguments are plain numbers; a machine never sees the kernel's state.
 
 use neutrino_abi::info::Framebuffer;
+use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
 
@@ -131,8 +132,24 @@ pub struct PhysicalRange {
 pub trait ThreadContexts {
     /// Gives a thread its first registers and a fresh FPU state.
     fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters);
+    /// Tells where a thread runs from now on: its space, and where its foreign calls are bounced to
+    /// (0: nowhere).
+    fn set_home(&mut self, thread: ThreadSlot, space: SpaceSlot, foreign_entry: u64);
     /// Puts `value` where the thread reads the result of its call (rax).
     fn set_result(&mut self, thread: ThreadSlot, value: i64);
+    /// The words of a thread's registers that carry messages.
+    fn words(&self, thread: ThreadSlot) -> Words;
+    /// Replaces them.
+    fn set_words(&mut self, thread: ThreadSlot, words: &Words);
+    /// Copies them from one thread to another.
+    fn move_words(&mut self, from: ThreadSlot, to: ThreadSlot) {
+        let words = self.words(from);
+        self.set_words(to, &words);
+    }
+    /// Puts where the thread reads it how many bytes of its words are an answer.
+    fn set_answer_length(&mut self, thread: ThreadSlot, bytes: u64);
+    /// Puts where the thread reads them what a receive call tells beside its result.
+    fn set_head(&mut self, thread: ThreadSlot, head: &Head);
     /// The saved user registers.
     fn registers(&self, thread: ThreadSlot) -> Registers;
     /// Replaces them all; privileged bits of the flags are forced, and an instruction pointer that

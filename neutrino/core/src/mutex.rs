@@ -14,7 +14,7 @@ use crate::list::{Link, List};
 use crate::machine::{Machine, Place, SpaceSlot};
 use crate::memory::FutexKey;
 use crate::slab::{Id, Slot};
-use crate::thread::{Queue, State, Thread, ThreadId, linked, precedes};
+use crate::thread::{Plain, Queue, State, Thread, ThreadId, linked, precedes};
 
 /// Index of a [`Mutex`].
 pub type MutexId = Id<Mutex>;
@@ -109,6 +109,7 @@ impl Kernel {
         let mut owned = self.threads[owner].mutexes;
         owned.push_back(&mut self.mutexes, id);
         self.threads[owner].mutexes = owned;
+        self.threads[owner].plain = Plain::No;
         Some(id)
     }
 
@@ -162,6 +163,7 @@ impl Kernel {
         let mut owned = self.threads[next].mutexes;
         owned.push_back(&mut self.mutexes, id);
         self.threads[next].mutexes = owned;
+        self.threads[next].plain = Plain::No;
         // The new owner leaves the queue; the object goes if it was the last.
         self.wake_with(m, next, Ok(0));
         Ok(())

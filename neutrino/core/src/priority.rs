@@ -15,9 +15,11 @@ impl Kernel {
     // Bound: one turn for each contended mutex of the thread.
     pub(crate) fn wanted(&self, t: ThreadId) -> Priority {
         let thread = &self.threads[t];
-        let served = thread.serving.map(|client| self.threads[client].effective);
+        let served = thread.serving.get().map(|client| self.threads[client].effective);
         let mut wanted = served.or(thread.inherited).unwrap_or(thread.base);
-        if let Some(channel) = thread.serves {
+        if let Some(channel) = thread.serves
+            && !matches!(thread.state, State::Receive { .. })
+        {
             wanted = wanted.max(self.queue_priority(channel));
         }
         for mutex in thread.mutexes.iter(&self.mutexes) {
@@ -52,7 +54,7 @@ impl Kernel {
 
     fn refresh_one(&mut self, _m: &mut impl Machine, t: ThreadId) {
         let wanted = self.wanted(t);
-        if let Some(client) = self.threads[t].serving {
+        if let Some(client) = self.threads[t].serving.get() {
             self.threads[t].inherited = Some(self.threads[client].effective);
         }
         if wanted == self.threads[t].effective {
@@ -68,7 +70,7 @@ impl Kernel {
                 }
             }
             State::Reply { .. } => {
-                if let Some(server) = self.threads[t].served_by {
+                if let Some(server) = self.threads[t].served_by.get() {
                     self.dirty_add(server);
                 }
             }

@@ -13,7 +13,7 @@ use crate::process::{Life, Process, ProcessId};
 use crate::sched::End;
 use crate::signal::Holder;
 use crate::slab::Slot;
-use crate::thread::{Latch, State, ThreadId, slot};
+use crate::thread::{Latch, Plain, State, ThreadId, slot};
 
 /// Whether exec closes a handle: it is marked so, or the new program could not know of it.
 fn ends_at_exec(handle: &Handle) -> bool {
@@ -199,6 +199,7 @@ impl Kernel {
         let ExecArgs { entry, stack, argument, .. } = arguments;
         let start = StartRegisters { entry, stack, argument, fs_base: 0, gs_base: 0 };
         m.thread_start(slot(survivor), &start);
+        self.settle(m, survivor);
         self.make_ready(m, survivor, End::Back);
         Ok(Outcome::DONE)
     }
@@ -288,6 +289,7 @@ impl Kernel {
         }
         self.processes[id].life = Life::Ending;
         // Bound: its threads.
+        self.each_thread(id, |kernel, t| kernel.threads[t].plain = Plain::No);
         while let Some(thread) = self.processes[id].threads.first() {
             self.thread_end(m, thread);
         }

@@ -4,7 +4,7 @@ use crate::Kernel;
 use crate::limits;
 use crate::machine::{Machine, ThreadSlot};
 use crate::process::Life;
-use crate::thread::{Hold, Policy, State, ThreadId, slot};
+use crate::thread::{Hold, Plain, Policy, State, ThreadId, slot};
 
 /// Where in its level a thread becomes ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub(crate) enum End {
     Front,
     /// Behind the others.
     Back,
+    /// Before the others, with what is left of the slice of a thread that waits for it from now
+    /// on, or has answered it and waits.
+    InPlaceOf(ThreadId),
 }
 
 impl Kernel {
@@ -32,6 +35,7 @@ impl Kernel {
         self.threads[t].slice_left = match end {
             End::Front => self.threads[t].slice_left,
             End::Back => limits::SLICE_NS,
+            End::InPlaceOf(other) => self.slice_left(other),
         };
         self.enqueue(t, end);
         let cpu = usize::from(self.threads[t].cpu);
@@ -47,7 +51,7 @@ impl Kernel {
         let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu)) else { return };
         if let Some(queue) = cpu.ready.get_mut(usize::from(level)) {
             match end {
-                End::Front => queue.push_front(&mut self.threads, t),
+                End::Front | End::InPlaceOf(_) => queue.push_front(&mut self.threads, t),
                 End::Back => queue.push_back(&mut self.threads, t),
             }
         }
@@ -64,19 +68,25 @@ impl Kernel {
     }
 
     /// Bills the time since the last entry.
+    #[inline(always)]
     pub(crate) fn account(&mut self, m: &mut impl Machine, cpu: usize) {
         let now = m.now();
         let Some(cpu) = self.cpus.get_mut(cpu) else { return };
-        let spent = now.saturating_sub(cpu.since);
+        let spent = now.wrapping_sub(cpu.since);
         cpu.since = now;
         match cpu.current {
             Some(t) => {
                 let thread = &mut self.threads[t];
                 thread.cpu_time = thread.cpu_time.wrapping_add(spent);
-                thread.slice_left = thread.slice_left.saturating_sub(spent);
             }
             None => cpu.idle = cpu.idle.wrapping_add(spent),
         }
+    }
+
+    /// What is left of the slice of a thread that ran in this entry.
+    fn slice_left(&self, t: ThreadId) -> u64 {
+        let cpu = self.cpus.get(usize::from(self.threads[t].cpu));
+        cpu.map_or(0, |cpu| cpu.slice_end.saturating_sub(cpu.since))
     }
 
     /// Takes the current thread off its CPU (it blocks, stops or ends); its state is the caller's to
@@ -101,7 +111,7 @@ impl Kernel {
     // Bound: one more turn for each thread that a pending signal stops or ends.
     pub(crate) fn choose(&mut self, m: &mut impl Machine, cpu: usize) -> Option<ThreadSlot> {
         loop {
-            self.rotate(m, cpu);
+            self.rotate(cpu);
             self.dispatch(cpu);
             let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current) else {
                 self.arm(m, cpu, u64::MAX);
@@ -110,22 +120,37 @@ impl Kernel {
             self.prepare(m, current);
             if self.cpus.get(cpu).and_then(|cpu| cpu.current) == Some(current) {
                 self.arm_slice(m, cpu, current);
+                self.threads[current].plain = self.plain(current);
                 return Some(slot(current));
             }
         }
     }
 
     /// Puts a thread whose slice is over behind its equals.
-    fn rotate(&mut self, _m: &mut impl Machine, cpu: usize) {
-        let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current) else { return };
-        let thread = &self.threads[current];
-        if thread.slice_left > 0 || thread.policy == Policy::Fifo {
+    fn rotate(&mut self, cpu: usize) {
+        let Some(own) = self.cpus.get_mut(cpu) else { return };
+        let Some(current) = own.current else { return };
+        if own.slice_end > own.since || self.threads[current].policy == Policy::Fifo {
             return;
         }
+        own.slice_end = own.since.saturating_add(limits::SLICE_NS);
         if self.has_equal(cpu, current) {
             self.sched_yield(current);
-        } else {
-            self.threads[current].slice_left = limits::SLICE_NS;
+        }
+    }
+
+    /// What the fast path may know of a thread that is let run (I9).
+    pub(crate) fn plain(&self, t: ThreadId) -> Plain {
+        let thread = &self.threads[t];
+        let special = thread.timeout.is_some()
+            || thread.deadline.is_some()
+            || !thread.mutexes.is_empty()
+            || !self.may_run(t)
+            || self.deliverable(t) != 0;
+        match thread.policy {
+            _ if special => Plain::No,
+            Policy::Fifo => Plain::Fifo,
+            Policy::Other | Policy::RoundRobin => Plain::Sliced,
         }
     }
 
@@ -146,6 +171,7 @@ impl Kernel {
             if self.threads[current].effective.0 >= level {
                 return;
             }
+            self.threads[current].slice_left = self.slice_left(current);
             self.take_off(current);
             self.transition(current, State::Ready);
             self.enqueue(current, End::Front);
@@ -157,13 +183,14 @@ impl Kernel {
         self.counters.switches = self.counters.switches.wrapping_add(1);
         if let Some(cpu) = self.cpus.get_mut(cpu) {
             cpu.current = Some(next);
+            cpu.slice_end = cpu.since.saturating_add(self.threads[next].slice_left);
         }
     }
 
     fn arm_slice(&mut self, m: &mut impl Machine, cpu: usize, current: ThreadId) {
         let thread = &self.threads[current];
         let ends = if thread.policy != Policy::Fifo && self.has_equal(cpu, current) {
-            m.now().saturating_add(thread.slice_left)
+            self.cpus.get(cpu).map_or(u64::MAX, |cpu| cpu.slice_end)
         } else {
             u64::MAX
         };

@@ -49,6 +49,47 @@ impl<T> core::hash::Hash for Id<T> {
     }
 }
 
+/// An [`Id`] or nobody, in 16 bits.
+#[derive(Debug)]
+pub struct Maybe<T>(Id<T>);
+
+impl<T> Maybe<T> {
+    /// Nobody.
+    pub(crate) const NOBODY: Self = Self(Id::NOBODY);
+
+    /// The id, if there is one.
+    #[inline(always)]
+    pub(crate) const fn get(self) -> Option<Id<T>> {
+        if self.0.index == 0 { None } else { Some(self.0) }
+    }
+
+    /// As an `Option` says.
+    #[inline(always)]
+    pub(crate) const fn new(id: Option<Id<T>>) -> Self {
+        match id {
+            Some(id) => Self(id),
+            None => Self::NOBODY,
+        }
+    }
+}
+impl<T> Clone for Maybe<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Maybe<T> {}
+impl<T> PartialEq for Maybe<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<T> Eq for Maybe<T> {}
+impl<T> core::hash::Hash for Maybe<T> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 /// What a slab can hold: an object that has a value for "nobody here", all bytes zero.
 pub trait Slot: Sized {
     /// That value.

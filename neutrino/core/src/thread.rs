@@ -4,7 +4,7 @@
 //! state names (a ready queue, a channel's, a futex bucket's, a mutex's) and on no other.
 
 use neutrino_abi::info::state;
-use neutrino_abi::message::SendExtra;
+use neutrino_abi::message::{OFFER_MAX, SendExtra};
 use neutrino_abi::signal::SignalSet;
 
 use crate::Kernel;
@@ -13,13 +13,13 @@ use crate::ipc::connection::ConnectionId;
 use crate::ipc::pulse::PulseId;
 use crate::ipc::transfer::Buffer;
 use crate::list::{Link, List};
-use crate::machine::{SpaceSlot, ThreadSlot};
+use crate::machine::{Machine, SpaceSlot, ThreadSlot};
 use crate::memory::FutexKey;
 use crate::mutex::{Mutex, MutexId};
 use crate::poll::{Poll, PollNode};
 use crate::process::ProcessId;
 use crate::signal::Pending;
-use crate::slab::{Id, Slot};
+use crate::slab::{Id, Maybe, Slot};
 use crate::time::deadline::{Deadline, Position};
 
 /// Index of a [`Thread`].
@@ -51,8 +51,8 @@ pub struct Sending {
     pub(crate) message: Buffer,
     /// The reply buffer.
     pub(crate) reply: Buffer,
-    /// Handles offered and accepted.
-    pub(crate) extra: SendExtra,
+    /// If that is registers: how many bytes of them were written before the reply.
+    pub(crate) written: u8,
 }
 
 /// Whether a server was told that its client wants to leave.
@@ -213,6 +213,20 @@ pub enum Hold {
     Held,
 }
 
+/// Whether the fast path may deal with a thread (I9).
+///
+/// Set when the general path lets the thread run, and taken back by whatever makes it special.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Plain {
+    /// It may have something that the fast path does not look at.
+    No,
+    /// It has no time-out, deadline, hold, contended mutex or deliverable signal, its process is
+    /// alive, and it runs until it blocks.
+    Fifo,
+    /// The same, and it runs by slices.
+    Sliced,
+}
+
 /// Lists that hold threads by what they wait for or run on.
 #[derive(Clone, Copy, Debug)]
 pub enum Queue {}
@@ -242,6 +256,8 @@ pub struct Thread {
     pub(crate) policy: Policy,
     pub(crate) cpu: u8,
     pub(crate) hold: Hold,
+    pub(crate) plain: Plain,
+    /// While it does not run: what is left of its slice.
     pub(crate) slice_left: u64,
     pub(crate) cpu_time: u64,
     pub(crate) dirty: Link<Thread>,
@@ -249,13 +265,17 @@ pub struct Thread {
 
     // As a server: what it received last, on which channel; as a client: who serves it.
     pub(crate) inherited: Option<Priority>,
-    pub(crate) serving: Option<ThreadId>,
+    pub(crate) serving: Maybe<Thread>,
+    /// The channel whose queue boosts it, unless it waits there itself: where it received last.
     pub(crate) serves: Option<ChannelId>,
     pub(crate) server: Link<Thread>,
-    pub(crate) served_by: Option<ThreadId>,
+    pub(crate) served_by: Maybe<Thread>,
     pub(crate) unblock_pulse: Option<PulseId>,
     /// Order among the senders of its channel.
     pub(crate) arrival: u64,
+    /// Handles that go with the message that it sends, and room for others; none while it does not
+    /// send.
+    pub(crate) extra: SendExtra,
 
     /// Contended mutexes that it owns.
     pub(crate) mutexes: List<Mutex, crate::mutex::Owned>,
@@ -279,6 +299,15 @@ pub struct Thread {
     pub(crate) name: [u8; 16],
 }
 
+/// A message without handles.
+pub(crate) const NO_EXTRA: SendExtra = SendExtra {
+    offered: [0; OFFER_MAX],
+    offered_count: 0,
+    accepted_count: 0,
+    accepted_minimum: 0,
+    accepted_flags: 0,
+};
+
 impl Slot for Thread {
     const VACANT: Self = Self {
         state: State::Vacant,
@@ -291,17 +320,19 @@ impl Slot for Thread {
         policy: Policy::Other,
         cpu: 0,
         hold: Hold::No,
+        plain: Plain::No,
         slice_left: 0,
         cpu_time: 0,
         dirty: Link::NONE,
         is_dirty: false,
         inherited: None,
-        serving: None,
+        serving: Maybe::NOBODY,
         serves: None,
         server: Link::NONE,
-        served_by: None,
+        served_by: Maybe::NOBODY,
         unblock_pulse: None,
         arrival: 0,
+        extra: NO_EXTRA,
         mutexes: List::EMPTY,
         polls: List::EMPTY,
         timeout: None,
@@ -353,9 +384,16 @@ pub(crate) const fn slot(thread: ThreadId) -> ThreadSlot {
 impl Kernel {
     /// Moves a thread to another state. The caller puts it on the queue that the state names, and
     /// has taken it off the one it was on.
+    #[inline(always)]
     pub(crate) fn transition(&mut self, thread: ThreadId, to: State) {
         debug_assert!(!self.threads[thread].is_vacant() || !matches!(to, State::Running), "I2");
         self.threads[thread].state = to;
+    }
+
+    /// Tells the machine where a thread runs, after that changed.
+    pub(crate) fn settle(&self, m: &mut impl Machine, t: ThreadId) {
+        let entry = self.processes[self.threads[t].process].personality.system_call_entry;
+        m.set_home(slot(t), self.space(t), entry);
     }
 
     /// The address space that a thread runs in.

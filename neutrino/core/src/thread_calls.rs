@@ -13,7 +13,7 @@ use crate::process::{Life, ProcessId};
 use crate::sched::End;
 use crate::signal::Holder;
 use crate::slab::Slot;
-use crate::thread::{Hold, Policy, Priority, State, Thread, ThreadId, slot};
+use crate::thread::{Hold, Plain, Policy, Priority, State, Thread, ThreadId, slot};
 
 /// The policy with an ABI number.
 fn policy_of(number: u32) -> Result<Policy, Errno> {
@@ -95,6 +95,7 @@ impl Kernel {
         let ThreadArgs { entry, stack, argument, fs_base, gs_base, .. } = arguments;
         let start = StartRegisters { entry, stack, argument, fs_base, gs_base };
         m.thread_start(slot(id), &start);
+        self.settle(m, id);
         if let Some(like) = like {
             m.copy_fpu(slot(like), slot(id));
         }
@@ -231,6 +232,7 @@ impl Kernel {
 
     fn thread_hold(&mut self, t: ThreadId) {
         self.threads[t].hold = Hold::Held;
+        self.threads[t].plain = Plain::No;
         if self.threads[t].state == State::Ready {
             self.dequeue(t);
         } else if self.threads[t].state == State::Running {
@@ -274,8 +276,8 @@ impl Kernel {
         let base = self.priority_argument(t, wanted.priority)?;
         // Commit: nothing below fails.
         let thread = &mut self.threads[target];
-        (thread.policy, thread.base) = (policy, base);
-        if thread.serving.is_none() {
+        (thread.policy, thread.base, thread.plain) = (policy, base, Plain::No);
+        if thread.serving.get().is_none() {
             thread.inherited = None;
         }
         self.refresh(m, target);

@@ -8,7 +8,8 @@ use crate::Kernel;
 use crate::ipc::pulse::{NewPulse, Owner};
 use crate::machine::{Machine, Place};
 use crate::sched::End;
-use crate::thread::{Asked, State, Takes, ThreadId, slot};
+use crate::slab::Maybe;
+use crate::thread::{Asked, NO_EXTRA, State, Takes, ThreadId, slot};
 
 impl Kernel {
     /// Whether a call may block the caller.
@@ -47,6 +48,7 @@ impl Kernel {
                 queue.remove(&mut self.threads, t);
                 self.channels[channel].senders = queue;
                 self.transition(t, State::Running);
+                self.threads[t].extra = NO_EXTRA;
                 self.boost_servers(m, channel);
                 self.connection_release(m, sending.connection);
             }
@@ -73,9 +75,10 @@ impl Kernel {
         let mut clients = self.channels[channel].clients;
         clients.remove(&mut self.threads, t);
         self.channels[channel].clients = clients;
-        if let Some(server) = self.threads[t].served_by.take() {
+        let served_by = core::mem::replace(&mut self.threads[t].served_by, Maybe::NOBODY);
+        if let Some(server) = served_by.get() {
             // It keeps the priority that it has until it receives again.
-            self.threads[server].serving = None;
+            self.threads[server].serving = Maybe::NOBODY;
             self.threads[server].inherited = Some(self.threads[t].effective);
         }
         if let Some(pulse) = self.threads[t].unblock_pulse {
@@ -83,6 +86,7 @@ impl Kernel {
             self.boost_servers(m, channel);
         }
         self.transition(t, State::Running);
+        self.threads[t].extra = NO_EXTRA;
         self.connection_release(m, sending.connection);
     }
 
@@ -93,6 +97,17 @@ impl Kernel {
         t: ThreadId,
         result: Result<i64, Errno>,
     ) {
+        self.wake_at(m, t, result, End::Back);
+    }
+
+    /// Ends a wait with a result; the thread becomes ready at an end of its level.
+    pub(crate) fn wake_at(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        result: Result<i64, Errno>,
+        end: End,
+    ) {
         let was_poll = matches!(self.threads[t].state, State::Poll(_));
         self.unlink(m, t);
         if was_poll
@@ -102,7 +117,7 @@ impl Kernel {
             self.threads[t].mask = mask;
         }
         m.set_result(slot(t), result.unwrap_or_else(Errno::to_result));
-        self.make_ready(m, t, End::Back);
+        self.make_ready(m, t, end);
     }
 
     /// A deliverable signal or a time-out wants a waiting thread to go on.

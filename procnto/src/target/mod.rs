@@ -10,7 +10,7 @@ mod random;
 use kernel::Kernel;
 use neutrino_rt::abi::handle::{SIDE_CHANNEL, SYSMGR_CHID, SYSMGR_COID};
 use neutrino_rt::abi::image::{Image, Kind};
-use neutrino_rt::abi::message::chf;
+use neutrino_rt::abi::message::{MsgInfo, chf};
 use neutrino_rt::message::{self, Received};
 use neutrino_rt::start::Arguments;
 use neutrino_rt::sync::Mutex;
@@ -112,9 +112,10 @@ fn work() {
     // Bound: none; this is what a server does.
     loop {
         received = match received {
-            Ok(Received::Message { rcvid, info }) => {
-                let length = usize::try_from(info.msglen).unwrap_or(0).min(buffer.len());
-                let client = Client { rcvid, info };
+            Ok(Received::Message { rcvid, head }) => {
+                let length = usize::try_from(head.srcmsglen).unwrap_or(0).min(buffer.len());
+                let gone = MsgInfo { euid: u32::MAX, ..MsgInfo::default() };
+                let client = Client { rcvid, info: message::info(rcvid).unwrap_or(gone) };
                 let handled =
                     STATE.with(|state| server::handle(state, &Kernel, &client, &buffer[..length]));
                 answer(rcvid, handled, &mut buffer)

@@ -124,7 +124,7 @@ impl Server for Devices {
 
     fn open(&mut self, request: &Request<'_>, node: Node, _ioflag: u32) -> Result<Opening, Errno> {
         if node == TTY {
-            let session = request.info.session;
+            let session = request.info().session;
             let path = STATE.with(|s| s.sessions.terminal(session).map(|t| t.path.clone()));
             return path.map(Opening::Redirect).ok_or(Errno::ENXIO);
         }

@@ -170,7 +170,7 @@ impl Server for ProcFs {
     fn read_link(&self, request: &Request<'_>, node: Node) -> Result<Vec<u8>, Errno> {
         let pid = pid_of(node);
         match what_of(node) {
-            what::SELF => Ok(format!("{}", request.info.pid).into_bytes()),
+            what::SELF => Ok(format!("{}", request.info().pid).into_bytes()),
             what::ROOT => Ok(b"/".to_vec()),
             what::EXE => STATE.with(|state| {
                 let path = state.processes.get(pid)?.program.path.clone();

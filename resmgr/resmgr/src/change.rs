@@ -21,7 +21,7 @@ impl<S: Server> Engine<S> {
             return Err(Errno::EPERM);
         }
         let mut bits = bits & 0o7777;
-        let foreign_group = request.info.euid != 0 && request.info.egid != attributes.gid;
+        let foreign_group = request.info().euid != 0 && request.info().egid != attributes.gid;
         if foreign_group {
             let ids = request.credentials();
             let count = (ids.group_count as usize).min(ids.groups.len());
@@ -42,7 +42,7 @@ impl<S: Server> Engine<S> {
         let attributes = self.server.attributes(node)?;
         let uid = Some(owner.uid).filter(|&uid| uid != u32::MAX);
         let gid = Some(owner.gid).filter(|&gid| gid != u32::MAX);
-        if request.info.euid != 0 {
+        if request.info().euid != 0 {
             let ids = request.credentials();
             let count = (ids.group_count as usize).min(ids.groups.len());
             let own_group = |gid: u32| gid == ids.egid || ids.groups[..count].contains(&gid);

@@ -98,7 +98,7 @@ impl<S: Server> Engine<S> {
         }
         let path = request.data(head, path_length)?;
         let extra = request.data(head + path_length, extra_length)?;
-        let badge = request.info.badge;
+        let badge = request.head.badge;
         let (mount, start) = match Mount::index(badge) {
             Some(index) => {
                 let mount = self.mounts.get(index).ok_or(Errno::EBADF)?;
@@ -193,7 +193,7 @@ impl<S: Server> Engine<S> {
             path,
             badge,
             scoid: granted.scoid,
-            pid: request.info.pid,
+            pid: request.info().pid,
             extra: 0,
         };
         if message.flags & FLAG_EXECUTE != 0 {

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use io_msg::connect::Connect;
 use io_msg::kind;
 use neutrino_rt::Errno;
-use neutrino_rt::abi::message::{MI_LAST, MsgInfo};
+use neutrino_rt::abi::message::Head;
 use neutrino_rt::abi::pulse::{self, Pulse};
 
 /// A server with its attachments and open files.
@@ -47,8 +47,8 @@ impl<S: Server> Engine<S> {
     }
 
     /// Handles one message; returns what to answer now, with the data, or `Pending`.
-    pub fn handle(&mut self, rcvid: u64, info: &MsgInfo, buffer: &[u8]) -> (Outcome, Vec<u8>) {
-        let mut request = Request::new(rcvid, *info, buffer);
+    pub fn handle(&mut self, rcvid: u64, head: &Head, buffer: &[u8]) -> (Outcome, Vec<u8>) {
+        let mut request = Request::new(rcvid, head, buffer);
         let outcome = self.dispatch(&mut request);
         self.server.idle(&mut self.ocbs);
         (outcome, request.reply)
@@ -65,8 +65,8 @@ impl<S: Server> Engine<S> {
                 Err(errno) => Outcome::Reply(Err(errno)),
             },
             // Anybody can send this; only the kernel knows that nobody else has the file open.
-            kind::IO_CLOSE if request.info.flags & MI_LAST != 0 => {
-                self.close(request.info.badge);
+            kind::IO_CLOSE if request.head.is_last => {
+                self.close(request.head.badge);
                 Outcome::Reply(Ok(0))
             }
             kind::IO_READ..=kind::IO_STATVFS => self.io(request, kind),

@@ -20,7 +20,7 @@ const TRANSFER_MAX: u64 = 0x7fff_f000;
 
 impl<S: Server> Engine<S> {
     pub(crate) fn io(&mut self, request: &mut Request<'_>, message_kind: u16) -> Outcome {
-        let badge = request.info.badge;
+        let badge = request.head.badge;
         // The OCB is out of the table while its server works on it, and goes back changed.
         let Some(mut ocb) = self.ocbs.get(badge).cloned() else {
             return Outcome::Reply(Err(Errno::EBADF));
@@ -81,7 +81,7 @@ impl<S: Server> Engine<S> {
         }
         let is_directory =
             self.server.attributes(ocb.node).is_ok_and(|attributes| attributes.is_directory());
-        let length = message.nbytes.min(TRANSFER_MAX).min(request.info.dstmsglen);
+        let length = message.nbytes.min(TRANSFER_MAX).min(request.head.dstmsglen);
         let length = usize::try_from(length).unwrap_or(0);
         match (message.xtype, is_directory) {
             (XTYPE_READDIR, true) => {
@@ -116,7 +116,7 @@ impl<S: Server> Engine<S> {
             return Outcome::Reply(Err(Errno::EBADF));
         }
         let head = size_of::<Transfer>();
-        let sent = request.info.srcmsglen.saturating_sub(head as u64);
+        let sent = request.head.srcmsglen.saturating_sub(head as u64);
         let length = usize::try_from(message.nbytes.min(TRANSFER_MAX).min(sent)).unwrap_or(0);
         let data = DataAt { offset: head, length };
         let seekable = self.server.is_seekable(ocb.node);

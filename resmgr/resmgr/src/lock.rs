@@ -108,7 +108,7 @@ impl Locks {
             length if length > 0 => (from, from.saturating_add(length.unsigned_abs())),
             length => (from.checked_sub(length.unsigned_abs()).ok_or(Errno::EINVAL)?, from),
         };
-        Ok(Held { node, owner: Owner::Process(request.info.pid), badge, exclusive, start, end })
+        Ok(Held { node, owner: Owner::Process(request.info().pid), badge, exclusive, start, end })
     }
 
     fn test(&self, message: &Lock, wanted: &Held) -> Lock {

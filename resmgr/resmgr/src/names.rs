@@ -39,8 +39,8 @@ impl<S: Server> Engine<S> {
             kind |= mode::ISGID;
         }
         Ok(Attributes {
-            uid: request.info.euid,
-            gid: if inherits { parent.gid } else { request.info.egid },
+            uid: request.info().euid,
+            gid: if inherits { parent.gid } else { request.info().egid },
             rdev,
             ..Attributes::new(0, kind)
         })
@@ -62,7 +62,7 @@ impl<S: Server> Engine<S> {
         if must_be_directory && !is_directory {
             return Err(Errno::ENOENT);
         }
-        if is_device && request.info.euid != 0 {
+        if is_device && request.info().euid != 0 {
             return Err(Errno::EPERM);
         }
         self.create(request, directory, &name, kind, rdev)?;

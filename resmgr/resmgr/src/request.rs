@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use io_msg::connect::FLAG_REAL_IDS;
 use neutrino_rt::Errno;
-use neutrino_rt::abi::message::MsgInfo;
+use neutrino_rt::abi::message::{Head, MsgInfo};
 use neutrino_rt::abi::process::Credentials;
 use neutrino_rt::message;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -15,22 +15,31 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 pub struct Request<'a> {
     /// Names the client until the reply.
     pub rcvid: u64,
-    /// Who it is.
-    pub info: MsgInfo,
+    /// What is known of it without asking.
+    pub head: Head,
     /// The beginning of the message, as far as the server's buffer holds it.
     pub bytes: &'a [u8],
     /// Data of the reply; the handler fills it.
     pub reply: Vec<u8>,
+    info: OnceCell<MsgInfo>,
     credentials: OnceCell<Credentials>,
 }
 
 impl<'a> Request<'a> {
     /// A request whose first bytes were received into `buffer`.
     #[must_use]
-    pub fn new(rcvid: u64, info: MsgInfo, buffer: &'a [u8]) -> Self {
-        let length = usize::try_from(info.msglen).unwrap_or(usize::MAX).min(buffer.len());
-        let bytes = &buffer[..length];
-        Self { rcvid, info, bytes, reply: Vec::new(), credentials: OnceCell::new() }
+    pub fn new(rcvid: u64, head: &Head, buffer: &'a [u8]) -> Self {
+        let length = usize::try_from(head.srcmsglen).unwrap_or(usize::MAX).min(buffer.len());
+        let (info, credentials) = (OnceCell::new(), OnceCell::new());
+        Self { rcvid, head: *head, bytes: &buffer[..length], reply: Vec::new(), info, credentials }
+    }
+
+    /// All that is known of the client; asked for once. One that is gone is nobody.
+    pub fn info(&self) -> &MsgInfo {
+        self.info.get_or_init(|| {
+            let nobody = MsgInfo { euid: u32::MAX, egid: u32::MAX, ..MsgInfo::default() };
+            message::info(self.rcvid).unwrap_or(nobody)
+        })
     }
 
     /// The structure at the start of the message.
@@ -50,7 +59,7 @@ impl<'a> Request<'a> {
         if let Some(inline) = self.bytes.get(offset..end) {
             return Ok(Vec::from(inline));
         }
-        if end as u64 > self.info.srcmsglen {
+        if end as u64 > self.head.srcmsglen {
             return Err(Errno::EBADMSG);
         }
         let mut data = alloc::vec![0; length];
@@ -62,12 +71,12 @@ impl<'a> Request<'a> {
     pub fn credentials(&self) -> &Credentials {
         self.credentials.get_or_init(|| {
             message::credentials(self.rcvid).unwrap_or(Credentials {
-                ruid: self.info.euid,
-                euid: self.info.euid,
-                suid: self.info.euid,
-                rgid: self.info.egid,
-                egid: self.info.egid,
-                sgid: self.info.egid,
+                ruid: self.info().euid,
+                euid: self.info().euid,
+                suid: self.info().euid,
+                rgid: self.info().egid,
+                egid: self.info().egid,
+                sgid: self.info().egid,
                 ..Credentials::default()
             })
         })
@@ -83,7 +92,7 @@ impl<'a> Request<'a> {
             let who = self.identity(ids.ruid, ids.rgid, attributes);
             return check(attributes, &who, rights);
         }
-        let (uid, gid) = (self.info.euid, self.info.egid);
+        let (uid, gid) = (self.info().euid, self.info().egid);
         let simple = Identity { uid, gid, in_group: false };
         // Supplementary groups cost a kernel call: only where they can matter.
         if uid == 0 || uid == attributes.uid || gid == attributes.gid {
@@ -101,7 +110,7 @@ impl<'a> Request<'a> {
 
     /// Whether the client is root or owns the node.
     #[must_use]
-    pub const fn owns(&self, attributes: &Attributes) -> bool {
-        self.info.euid == 0 || self.info.euid == attributes.uid
+    pub fn owns(&self, attributes: &Attributes) -> bool {
+        self.info().euid == 0 || self.info().euid == attributes.uid
     }
 }

@@ -15,7 +15,7 @@ pub fn serve<S: Server>(engine: &mut Engine<S>, chid: u32) -> Errno {
     // Bound: none; this is what a server does.
     loop {
         received = match received {
-            Ok(Received::Message { rcvid, info }) => match engine.handle(rcvid, &info, &buffer) {
+            Ok(Received::Message { rcvid, head }) => match engine.handle(rcvid, &head, &buffer) {
                 (Outcome::Reply(answer), data) => {
                     message::reply_receive(rcvid, answer, &data, chid, &mut buffer)
                 }

@@ -26,6 +26,14 @@ pub fn timestamp() -> [i64; 2] {
     [(now / 1_000_000_000).cast_signed(), (now % 1_000_000_000).cast_signed()]
 }
 
+/// The time-stamp counter: for measuring short stretches of code, and seeds.
+#[must_use]
+#[inline(always)]
+pub fn ticks() -> u64 {
+    // SAFETY: every 64-bit CPU has the instruction, and the kernel leaves it to user space.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 fn read(clock: u32) -> u64 {
     let mut now = 0_u64;
     // SAFETY: the only memory written is `now`, borrowed mutably for the whole call.

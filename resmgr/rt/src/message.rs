@@ -1,14 +1,17 @@
 //! Send, receive, reply.
 
-use crate::sys::{self, address_of, address_of_mut, flat, flat_mut, pure, pure_u32};
+use crate::sys::{self, All, address_of, address_of_mut, flat, flat_mut, pure, pure_u32};
 use alloc::vec::Vec;
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
+use neutrino_abi::calls::number;
 use neutrino_abi::info::state;
-use neutrino_abi::message::{Iov, MsgInfo, ReceiveArgs, SendExtra};
+use neutrino_abi::message::{
+    Head, Iov, MessagePlace, MsgInfo, SendExtra, WORDS, WORDS_BYTES, Words,
+};
 use neutrino_abi::process::Credentials;
 use neutrino_abi::pulse::Pulse;
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::IntoBytes;
 
 /// What `MsgReceive` brought.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +20,8 @@ pub enum Received {
     Message {
         /// Names the waiting client.
         rcvid: u64,
-        /// What is known of it.
-        info: MsgInfo,
+        /// What is known of it; [`info`] tells more.
+        head: Head,
     },
     /// A pulse.
     Pulse(Pulse),
@@ -35,12 +38,57 @@ fn parts_of(iovs: &[Iov]) -> (u64, i64) {
     (iovs.as_ptr().addr() as u64, iovs.len() as i64)
 }
 
-/// Sends one flat message and waits for the reply; returns its status.
+/// Sends one flat message and waits for the reply; returns its status. A short message travels in
+/// registers.
 ///
 /// # Errors
 /// EBADF, ESRCH, EFAULT, EINTR, and what the server answers.
+#[inline]
 pub fn send(coid: u32, message: &[u8], reply: &mut [u8]) -> Result<i64, Errno> {
-    send_extra(coid, message, reply, None)
+    if message.len() > SHORT {
+        return send_extra(coid, message, reply, None);
+    }
+    let [w0, w1, w2, w3, w4, w5] = words(message);
+    let lengths = (reply.len() as u64) << 32 | message.len() as u64;
+    let place = reply.as_mut_ptr().addr() as u64;
+    let registers = All([u64::from(coid), lengths, w0, w1, w2, w3, w4, w5, place, 0]);
+    // SAFETY: the only memory written is `reply`, which is borrowed mutably for the whole call.
+    let (result, back) = unsafe { sys::call_all(number::MsgSendRegisters, &registers) };
+    if reply.len() <= SHORT {
+        let [_, length, ..] = back.0;
+        store(&back.words(), length, reply);
+    }
+    Errno::split(result)
+}
+
+const SHORT: usize = WORDS_BYTES as usize;
+
+/// The words that hold a short message.
+#[inline(always)]
+fn words(bytes: &[u8]) -> Words {
+    let mut words = [0; WORDS];
+    let (whole, rest) = bytes.as_chunks();
+    for (word, chunk) in words.iter_mut().zip(whole) {
+        *word = u64::from_le_bytes(*chunk);
+    }
+    if let Some(word) = words.get_mut(whole.len()) {
+        *word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+    words
+}
+
+/// Puts the first `length` bytes of the words where there is room for them.
+#[inline(always)]
+fn store(words: &Words, length: u64, buffer: &mut [u8]) {
+    let length = usize::try_from(length).unwrap_or(SHORT).min(SHORT).min(buffer.len());
+    let (whole, rest) = buffer.get_mut(..length).unwrap_or_default().as_chunks_mut();
+    for (chunk, word) in whole.iter_mut().zip(words) {
+        *chunk = word.to_le_bytes();
+    }
+    let last = words.get(whole.len()).copied().unwrap_or_default();
+    for (place, byte) in rest.iter_mut().zip(last.to_le_bytes()) {
+        *place = byte;
+    }
 }
 
 /// As [`send`], offering and accepting handles.
@@ -102,20 +150,21 @@ pub fn send_parts(
 ///
 /// # Errors
 /// EBADF, EINTR, ETIMEDOUT, EFAULT.
+#[inline]
 pub fn receive(chid: u32, buffer: &mut [u8]) -> Result<Received, Errno> {
-    let mut info = MsgInfo::default();
     let (message, parts) = flat_mut(buffer);
-    let call = Call::MsgReceive { chid, message, parts, info: address_of_mut(&mut info) };
-    // SAFETY: the memory written is `buffer` and `info`, both borrowed mutably for the whole call.
-    let rcvid = unsafe { sys::call(call) }?;
-    Ok(received(rcvid, info, buffer))
+    let registers = All([u64::from(chid), message, parts.cast_unsigned(), 0, 0, 0, 0, 0, 0, 0]);
+    // SAFETY: the memory written is `buffer`, borrowed mutably for the whole call.
+    let (result, back) = unsafe { sys::call_all(number::MsgReceive, &registers) };
+    received(result, &back, buffer)
 }
 
 /// Answers a client (status and data, or an errno) and waits for the next message or pulse in one
-/// kernel entry. A client that is gone is no error.
+/// kernel entry. A client that is gone is no error. A short answer travels in registers.
 ///
 /// # Errors
 /// As [`receive`].
+#[inline]
 pub fn reply_receive(
     rcvid: u64,
     answer: Result<i64, Errno>,
@@ -123,48 +172,49 @@ pub fn reply_receive(
     chid: u32,
     buffer: &mut [u8],
 ) -> Result<Received, Errno> {
-    let mut info = MsgInfo::default();
     let status = answer.unwrap_or_else(Errno::to_result);
-    let (message, parts) = flat(data);
-    let (into, into_parts) = flat_mut(buffer);
-    let receive = ReceiveArgs {
-        chid,
-        reserved: 0,
-        message: into,
-        parts: into_parts,
-        info: address_of_mut(&mut info),
+    let (message, parts) = flat_mut(buffer);
+    let parts = parts.cast_unsigned();
+    let (call, registers) = match i32::try_from(status) {
+        Ok(status) if data.len() <= SHORT => {
+            let [w0, w1, w2, w3, w4, w5] = words(data);
+            let status = u64::from(status.cast_unsigned());
+            let control = (data.len() as u64) << 48 | u64::from(chid) << 32 | status;
+            let registers = All([rcvid, control, w0, w1, w2, w3, w4, w5, message, parts]);
+            (number::MsgReplyReceiveRegisters, registers)
+        }
+        Ok(_) | Err(_) => {
+            let (answer, answer_parts) = flat(data);
+            let (status, answer_parts) = (status.cast_unsigned(), answer_parts.cast_unsigned());
+            let chid = u64::from(chid);
+            let registers =
+                All([rcvid, status, answer, answer_parts, chid, 0, message, parts, 0, 0]);
+            (number::MsgReplyReceive, registers)
+        }
     };
-    let receive = address_of(&receive);
-    // SAFETY: the memory written is `buffer` and `info`, both borrowed mutably for the whole call.
-    let next =
-        unsafe { sys::call(Call::MsgReplyReceive { rcvid, status, message, parts, receive }) }?;
-    Ok(received(next, info, buffer))
+    // SAFETY: the memory written is `buffer`, borrowed mutably for the whole call.
+    let (result, back) = unsafe { sys::call_all(call, &registers) };
+    received(result, &back, buffer)
 }
 
-fn received(rcvid: i64, info: MsgInfo, buffer: &[u8]) -> Received {
-    match u64::try_from(rcvid) {
-        Ok(rcvid) if rcvid > 0 => Received::Message { rcvid, info },
-        Ok(_) | Err(_) => Received::Pulse(pulse_from(buffer)),
+#[inline(always)]
+fn received(result: i64, back: &All, buffer: &mut [u8]) -> Result<Received, Errno> {
+    let rcvid = Errno::split(result)?.cast_unsigned();
+    if rcvid == 0 {
+        return Ok(Received::Pulse(pulse(&back.words())));
     }
+    let head = back.head();
+    if head.place == MessagePlace::Words {
+        store(&back.words(), head.srcmsglen, buffer);
+    }
+    Ok(Received::Message { rcvid, head })
 }
 
-fn pulse_from(buffer: &[u8]) -> Pulse {
-    let word = |at: usize| {
-        buffer.get(at..at + 4).and_then(|b| u32::read_from_bytes(b).ok()).unwrap_or_default()
-    };
-    let long = |at: usize| {
-        buffer.get(at..at + 8).and_then(|b| u64::read_from_bytes(b).ok()).unwrap_or_default()
-    };
-    let code = buffer.get(4).copied().unwrap_or_default().cast_signed();
-    Pulse {
-        kind: 0,
-        subtype: 0,
-        code,
-        zero: [0; 3],
-        value: long(8),
-        scoid: word(16),
-        count: word(20),
-    }
+fn pulse(words: &Words) -> Pulse {
+    let [code, value, last, ..] = *words;
+    let [_, _, _, _, code, ..] = code.to_le_bytes();
+    let (scoid, count) = (last as u32, (last >> 32) as u32);
+    Pulse { code: code.cast_signed(), value, scoid, count, ..Pulse::default() }
 }
 
 /// Answers a client with a status and data (QNX: `MsgReply`).

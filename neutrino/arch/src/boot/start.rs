@@ -2,7 +2,7 @@
 
 use core::cell::UnsafeCell;
 
-use neutrino_core::machine::{FrameNumber, PhysicalRange, ThreadSlot};
+use neutrino_core::machine::{FrameNumber, PhysicalRange};
 use neutrino_core::{Input, Kernel};
 use x86_64::VirtAddr;
 
@@ -10,12 +10,13 @@ use super::memory_map::{MemoryMap, Range};
 use super::{Facts, loader};
 use crate::clock::Clock;
 use crate::cpu::features::{self, Features};
+use crate::cpu::percpu::CanonicalBase;
 use crate::cpu::{self, fpu};
 use crate::entry::context::Contexts;
 use crate::entry::dispatch::{SYSTEM, System};
 use crate::irq::local::Local;
 use crate::log::Log;
-use crate::machine::Machine;
+use crate::machine::{Machine, NOBODY};
 use crate::mmu::direct_map::{self, PAGE};
 use crate::mmu::kernel_map::{self, Image, KernelMap};
 use crate::mmu::records::Records;
@@ -116,7 +117,8 @@ fn machine(
         // SAFETY: called once.
         contexts: unsafe { Contexts::new() },
         fpu: fpu::Method::enable(features),
-        loaded: None::<ThreadSlot>,
+        loaded: NOBODY,
+        gs_base: CanonicalBase::ZERO,
         spaces: Spaces::new(direct_map::frame(map.root())),
         records,
         clock,

@@ -90,6 +90,7 @@ pub(super) fn install(block: &mut PerCpu, stack: VirtAddr) {
 }
 
 /// Makes traps from user space save registers in the frame that ends at `top`.
+#[inline(always)]
 pub(crate) fn set_context_top(top: u64) {
     // SAFETY: GS points to this CPU's block in the kernel; the word is read by the entries only.
     unsafe { asm!("mov gs:[8], {}", in(reg) top, options(nostack, preserves_flags)) };
@@ -101,9 +102,56 @@ pub(crate) fn set_context_top(top: u64) {
 }
 
 /// Sets where foreign system calls of the running thread continue; 0 for nowhere.
+#[inline(always)]
 pub(crate) fn set_foreign_entry(entry: u64) {
     // A non-canonical address would make SYSRET fault in ring 0.
     let entry = if entry < neutrino_abi::memory::USER_END { entry } else { 0 };
     // SAFETY: GS points to this CPU's block in the kernel; the word is read by `syscall_entry` only.
     unsafe { asm!("mov gs:[24], {}", in(reg) entry, options(nostack, preserves_flags)) };
 }
+
+/// A segment base that WRMSR takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CanonicalBase(u64);
+
+impl CanonicalBase {
+    /// Base 0.
+    pub(crate) const ZERO: Self = Self(0);
+
+    /// The core checks what users give; what slips through is 0.
+    pub(crate) fn new(address: u64) -> Self {
+        Self(VirtAddr::try_new(address).map_or(0, VirtAddr::as_u64))
+    }
+
+    /// The address.
+    pub(crate) const fn address(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn write(self, msr: u32) {
+        let (low, high) = (self.0 as u32, (self.0 >> 32) as u32);
+        // SAFETY: called for the FS base and the user's GS base only, in which the kernel keeps
+        // nothing; a canonical address cannot fault.
+        unsafe {
+            asm!("wrmsr", in("ecx") msr, in("eax") low, in("edx") high,
+                options(nomem, nostack, preserves_flags));
+        }
+    }
+}
+
+/// Sets the FS base of the running thread.
+#[inline(always)]
+pub(crate) fn set_fs_base(base: CanonicalBase) {
+    base.write(FS_BASE);
+}
+
+/// Sets the GS base that the running thread gets back on its way to user space.
+#[inline(always)]
+pub(crate) fn set_user_gs_base(base: CanonicalBase) {
+    base.write(KERNEL_GS_BASE);
+}
+
+/// SDM vol. 4, table 2-2.
+const FS_BASE: u32 = 0xc000_0100;
+const KERNEL_GS_BASE: u32 = 0xc000_0102;

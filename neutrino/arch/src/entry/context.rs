@@ -5,13 +5,17 @@
 //! instruction pointer is canonical. Only this module writes frames.
 
 use core::cell::UnsafeCell;
+use core::mem::offset_of;
 
+use neutrino_abi::calls::Registers as CallRegisters;
 use neutrino_abi::memory::USER_END;
+use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_core::limits::THREADS;
 use neutrino_core::machine::{StartRegisters, ThreadSlot};
 
 use crate::cpu::fpu::Area;
+use crate::cpu::percpu::CanonicalBase;
 
 const USER_CODE: u64 = 0x23;
 const USER_DATA: u64 = 0x1b;
@@ -80,14 +84,6 @@ impl Frame {
             rflags: 0,
             rsp: 0,
             ss: 0,
-        }
-    }
-
-    /// The kernel call in the registers.
-    pub(crate) fn call(&self) -> neutrino_abi::calls::Frame {
-        neutrino_abi::calls::Frame {
-            number: self.rax,
-            arguments: [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9],
         }
     }
 
@@ -169,19 +165,104 @@ impl Frame {
     }
 }
 
+/// The frame of the call that made the kernel run.
+///
+/// A pointer, not a reference: the kernel changes frames while it looks at this one.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct CallFrame(*const Frame);
+
+impl CallFrame {
+    #[inline(always)]
+    fn word(self, offset: usize) -> u64 {
+        // SAFETY: `syscall_entry` is the only maker of a `CallFrame`: the pointer leads to a frame in
+        // the table of contexts, which is never freed, and every offset used is one of its words.
+        unsafe { self.0.byte_add(offset).cast::<u64>().read() }
+    }
+
+    /// The kernel call in the registers.
+    pub(crate) fn call(self) -> neutrino_abi::calls::Frame {
+        let arguments = core::array::from_fn(|index| self.argument(index));
+        neutrino_abi::calls::Frame { number: self.number(), arguments }
+    }
+}
+
+impl CallRegisters for CallFrame {
+    #[inline(always)]
+    fn number(&self) -> u64 {
+        self.word(offset_of!(Frame, rax))
+    }
+
+    #[inline(always)]
+    fn argument(&self, index: usize) -> u64 {
+        match index {
+            0 => self.word(offset_of!(Frame, rdi)),
+            1 => self.word(offset_of!(Frame, rsi)),
+            2 => self.word(offset_of!(Frame, rdx)),
+            3 => self.word(offset_of!(Frame, r10)),
+            4 => self.word(offset_of!(Frame, r8)),
+            5 => self.word(offset_of!(Frame, r9)),
+            6 => self.word(offset_of!(Frame, r12)),
+            7 => self.word(offset_of!(Frame, r13)),
+            8 => self.word(offset_of!(Frame, r14)),
+            9 => self.word(offset_of!(Frame, r15)),
+            _ => 0,
+        }
+    }
+}
+
 /// One thread's registers.
 #[repr(C, align(64))]
 pub(crate) struct Context {
     frame: Frame,
     /// FS base.
-    pub(crate) fs_base: u64,
+    pub(crate) fs_base: CanonicalBase,
     /// GS base of user space.
-    pub(crate) gs_base: u64,
+    pub(crate) gs_base: CanonicalBase,
+    /// Floating-point state.
+    pub(crate) area: Area,
 }
+
+// So that a context is found by a shift.
+const _: () = assert!(size_of::<Context>() == 1024);
 
 impl Context {
     const fn new() -> Self {
-        Self { frame: Frame::new(), fs_base: 0, gs_base: 0 }
+        Self {
+            frame: Frame::new(),
+            fs_base: CanonicalBase::ZERO,
+            gs_base: CanonicalBase::ZERO,
+            area: Area::new(),
+        }
+    }
+
+    /// The registers that carry messages.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> Words {
+        let Frame { rdx, r10, r8, r9, r12, r13, .. } = self.frame;
+        [rdx, r10, r8, r9, r12, r13]
+    }
+
+    /// Replaces them.
+    #[inline(always)]
+    pub(crate) fn set_words(&mut self, words: &Words) {
+        let frame = &mut self.frame;
+        [frame.rdx, frame.r10, frame.r8, frame.r9, frame.r12, frame.r13] = *words;
+    }
+
+    /// Puts the length of an answer in its register.
+    #[inline(always)]
+    pub(crate) fn set_answer_length(&mut self, bytes: u64) {
+        self.frame.rsi = bytes;
+    }
+
+    /// Puts a receive call's other results in their registers.
+    #[inline(always)]
+    pub(crate) fn set_head(&mut self, head: &Head) {
+        self.frame.rdi = head.badge;
+        self.frame.rsi = head.packed();
+        self.frame.r14 = head.srcmsglen;
+        self.frame.r15 = head.dstmsglen;
     }
 
     /// Gives a thread its first registers.
@@ -192,8 +273,9 @@ impl Context {
             rdi: start.argument,
             ..Registers::default()
         });
-        self.fs_base = start.fs_base;
-        self.gs_base = start.gs_base;
+        self.fs_base = CanonicalBase::new(start.fs_base);
+        self.gs_base = CanonicalBase::new(start.gs_base);
+        self.area.reset();
     }
 
     /// The saved registers.
@@ -207,6 +289,7 @@ impl Context {
     }
 
     /// Puts the result of a call in its register.
+    #[inline(always)]
     pub(crate) fn set_result(&mut self, value: i64) {
         self.frame.rax = value.cast_unsigned();
     }
@@ -232,8 +315,18 @@ unsafe impl<T> Sync for Table<T> {}
 static CONTEXTS: Table<[Context; THREADS]> =
     Table(UnsafeCell::new([const { Context::new() }; THREADS]));
 
+/// Where a thread runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Home {
+    /// Its top page table, as CR3 takes it.
+    pub(crate) root: u64,
+    /// Where its foreign calls continue; 0 for nowhere.
+    pub(crate) foreign_entry: u64,
+}
+
 #[unsafe(link_section = ".bss..tables")]
-static AREAS: Table<[Area; THREADS]> = Table(UnsafeCell::new([const { Area::new() }; THREADS]));
+static HOMES: Table<[Home; THREADS]> =
+    Table(UnsafeCell::new([Home { root: 0, foreign_entry: 0 }; THREADS]));
 
 /// The contexts of all threads.
 #[derive(Debug)]
@@ -248,7 +341,17 @@ impl Contexts {
         Self(())
     }
 
+    /// Where a thread runs.
+    #[inline(always)]
+    pub(crate) fn home(&mut self, thread: ThreadSlot) -> &mut Home {
+        let place = HOMES.0.get().cast::<Home>().wrapping_add(index(thread));
+        // SAFETY: the index is masked, so the element exists; only `self`, which is unique and
+        // borrowed here, leads to the table.
+        unsafe { &mut *place }
+    }
+
     /// The registers of a thread.
+    #[inline(always)]
     pub(crate) fn get(&self, thread: ThreadSlot) -> &Context {
         let place = CONTEXTS.0.get().cast::<Context>().wrapping_add(index(thread));
         // SAFETY: the index is masked, so the element exists; only `self`, which is unique, leads to
@@ -257,18 +360,11 @@ impl Contexts {
     }
 
     /// The registers of a thread.
+    #[inline(always)]
     pub(crate) fn get_mut(&mut self, thread: ThreadSlot) -> &mut Context {
         let place = CONTEXTS.0.get().cast::<Context>().wrapping_add(index(thread));
         // SAFETY: the index is masked, so the element exists; only `self`, which is unique and
         // borrowed here, leads to the table while the kernel runs.
-        unsafe { &mut *place }
-    }
-
-    /// The floating-point state of a thread.
-    pub(crate) fn area(&mut self, thread: ThreadSlot) -> &mut Area {
-        let place = AREAS.0.get().cast::<Area>().wrapping_add(index(thread));
-        // SAFETY: the index is masked, so the element exists; only `self`, which is unique and
-        // borrowed here, leads to the table.
         unsafe { &mut *place }
     }
 }

@@ -3,14 +3,16 @@
 //! Everything here runs with interrupts off, on the CPU's kernel stack, and ends by returning the
 //! context to load (0: idle) to `leave_kernel`.
 
+use core::arch::asm;
+
 use neutrino_abi::signal::number::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
-use neutrino_core::machine::Access;
+use neutrino_core::machine::{Access, ThreadSlot};
 use neutrino_core::{Input, Kernel};
 use spin::Mutex;
 use x86_64::registers::control::Cr2;
 
-use super::context::Frame;
-use crate::cpu::{fpu, percpu};
+use super::context::{CallFrame, Frame};
+use crate::cpu::fpu;
 use crate::irq::Source;
 use crate::machine::Machine;
 
@@ -37,10 +39,18 @@ const BUS_ADRALN: i32 = 1;
 
 impl System {
     /// Gives the core an input and the CPU to whom it chooses.
+    #[inline(never)]
     pub(crate) fn run(&mut self, input: Input) -> u64 {
-        let Some(thread) = self.kernel.enter(&mut self.machine, CPU, input) else { return 0 };
-        percpu::set_foreign_entry(self.kernel.foreign_entry(thread));
-        self.machine.switch(thread, self.kernel.space_of(thread))
+        match self.kernel.enter_slow(&mut self.machine, CPU, input) {
+            Some(thread) => self.resume(thread),
+            None => 0,
+        }
+    }
+
+    /// Gives the CPU to a thread and tells where its registers are.
+    #[inline(always)]
+    fn resume(&mut self, thread: ThreadSlot) -> u64 {
+        self.machine.switch(thread)
     }
 
     /// Handles an interrupt; `None` if the core has nothing to do with it.
@@ -75,11 +85,20 @@ impl System {
 
 /// A kernel call.
 #[unsafe(no_mangle)]
-extern "C" fn enter_call(frame: &Frame) -> u64 {
-    match SYSTEM.lock().as_mut() {
-        Some(system) => system.run(Input::Call(frame.call())),
-        None => 0,
-    }
+extern "C" fn enter_call(frame: CallFrame) -> ! {
+    let context = {
+        let mut guard = SYSTEM.lock();
+        match guard.as_mut() {
+            None => 0,
+            Some(system) => match system.kernel.fast(&mut system.machine, CPU, &frame) {
+                Some(thread) => system.resume(thread),
+                None => system.run(Input::Call(frame.call())),
+            },
+        }
+    };
+    // SAFETY: `leave_kernel` takes the context in rax and leaves this stack for good; nothing on it
+    // is still needed.
+    unsafe { asm!("jmp leave_kernel", in("rax") context, options(noreturn)) };
 }
 
 /// An exception or interrupt of user code.

@@ -20,33 +20,28 @@ syscall_entry:
     swapgs
     mov gs:[0], rsp
     mov rsp, gs:[8]
-    push 0x1b
-    push gs:[0]
-    push r11
-    push 0x23
-    push rcx
-    push 0
-    push 0x100                  // the way back may be SYSRET
-    push rdi
-    push rsi
-    push rdx
-    push rcx
-    push rax
-    push r8
-    push r9
-    push r10
-    push r11
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
-    mov rdi, rsp
+    mov [rsp - 176], r15
+    mov [rsp - 168], r14
+    mov [rsp - 160], r13
+    mov [rsp - 152], r12
+    mov [rsp - 144], rbp
+    mov [rsp - 136], rbx
+    mov [rsp - 120], r10
+    mov [rsp - 112], r9
+    mov [rsp - 104], r8
+    mov [rsp - 96], rax
+    mov [rsp - 80], rdx
+    mov [rsp - 72], rsi
+    mov [rsp - 64], rdi
+    mov qword ptr [rsp - 56], 0x100 // the way back is SYSRET
+    mov rax, gs:[0]
+    mov [rsp - 40], rcx
+    mov [rsp - 24], r11
+    mov [rsp - 16], rax
+    lea rdi, [rsp - 176]
     mov rsp, gs:[16]
     xor ebp, ebp
-    call enter_call
-    jmp leave_kernel
+    call enter_call             // does not return: it jumps to leave_kernel
 .size syscall_entry, . - syscall_entry
 
 .type syscall_foreign, @function
@@ -68,40 +63,41 @@ syscall_unknown:
 .size syscall_foreign, . - syscall_foreign
 
 // rax: the context to go on with, or 0 for none.
+//
+// A frame that SYSCALL made has a canonical return address, so that SYSRET cannot fault in ring 0:
+// no user page reaches up to the end of the lower half (USER_END).
 .globl leave_kernel
 .type leave_kernel, @function
 leave_kernel:
     test rax, rax
     jz idle
-    mov rsp, rax
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rax
-    pop rcx
-    pop rdx
-    pop rsi
-    pop rdi
-    cmp dword ptr [rsp], 0x100
+    mov r15, [rax]
+    mov r14, [rax + 8]
+    mov r13, [rax + 16]
+    mov r12, [rax + 24]
+    mov rbp, [rax + 32]
+    mov rbx, [rax + 40]
+    mov r10, [rax + 56]
+    mov r9, [rax + 64]
+    mov r8, [rax + 72]
+    mov rdx, [rax + 96]
+    mov rsi, [rax + 104]
+    mov rdi, [rax + 112]
+    cmp dword ptr [rax + 120], 0x100
     jne leave_by_iret
-    bt qword ptr [rsp + 16], 47
-    jc leave_by_iret            // not canonical: SYSRET would fault in ring 0
-    mov rcx, [rsp + 16]
-    mov r11, [rsp + 32]
-    mov rsp, [rsp + 40]
+    mov rcx, [rax + 136]
+    mov r11, [rax + 152]
+    mov rsp, [rax + 160]
+    mov rax, [rax + 80]
     swapgs
     sysretq
 leave_by_iret:
-    shl qword ptr [rsp + 16], 16
-    sar qword ptr [rsp + 16], 16 // canonical: it faults in user space
-    add rsp, 16
+    mov r11, [rax + 48]
+    mov rcx, [rax + 88]
+    lea rsp, [rax + 136]
+    mov rax, [rax + 80]
+    shl qword ptr [rsp], 16
+    sar qword ptr [rsp], 16     // canonical: it faults in user space
     swapgs
     iretq
 .size leave_kernel, . - leave_kernel

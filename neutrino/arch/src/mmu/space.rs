@@ -11,13 +11,13 @@
 //! SDM vol. 3, 4.5 (4-level paging) and 4.10.4 (what INVLPG drops: the page's translations, and all
 //! cached tables). Other CPUs' TLBs will need a shootdown once they are started.
 
+use core::arch::asm;
+
 use neutrino_abi::memory::USER_END;
 use neutrino_core::limits::SPACES;
 use neutrino_core::machine::{FrameNumber, Page, PageRights, SpaceSlot};
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
-use x86_64::registers::control::{Cr3, Cr3Flags};
-use x86_64::structures::paging::PhysFrame;
 
 use super::direct_map::{self, PAGE, clear, read_word, write_word};
 
@@ -126,13 +126,15 @@ pub(crate) struct Spaces {
     store: FrameNumber,
     stored: usize,
     kernel: FrameNumber,
-    loaded: FrameNumber,
+    /// What CR3 holds.
+    loaded: u64,
 }
 
 impl Spaces {
     /// No spaces; `kernel` is the top table in use.
-    pub(crate) const fn new(kernel: FrameNumber) -> Self {
-        Self { roots: [0; SPACES], store: FrameNumber(0), stored: 0, kernel, loaded: kernel }
+    pub(crate) fn new(kernel: FrameNumber) -> Self {
+        let loaded = direct_map::address(kernel);
+        Self { roots: [0; SPACES], store: FrameNumber(0), stored: 0, kernel, loaded }
     }
 
     /// Frames in the store.
@@ -188,26 +190,32 @@ impl Spaces {
     /// Forgets a space without pages.
     pub(crate) fn destroy(&mut self, space: SpaceSlot) {
         let Some(root) = self.root(space) else { return };
-        if self.loaded == root {
-            self.load(self.kernel);
+        if self.loaded == direct_map::address(root) {
+            self.load(direct_map::address(self.kernel));
         }
         self.set_root(space, 0);
         self.store(root);
     }
 
+    /// The top table of a space, as [`Spaces::activate`] takes it; the kernel's if there is none.
+    pub(crate) fn root_address(&self, space: SpaceSlot) -> u64 {
+        direct_map::address(self.root(space).unwrap_or(self.kernel))
+    }
+
     /// Makes a space the one that user code sees.
-    pub(crate) fn activate(&mut self, space: SpaceSlot) {
-        let root = self.root(space).unwrap_or(self.kernel);
+    #[inline(always)]
+    pub(crate) fn activate(&mut self, root: u64) {
         if self.loaded != root {
             self.load(root);
         }
     }
 
-    fn load(&mut self, root: FrameNumber) {
+    #[inline(always)]
+    fn load(&mut self, root: u64) {
         self.loaded = root;
-        let frame = PhysFrame::containing_address(x86_64::PhysAddr::new(direct_map::address(root)));
-        // SAFETY: the upper half of every top table maps the kernel, the same in all.
-        unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+        // SAFETY: the upper half of every top table maps the kernel, the same in all; a root comes
+        // from `root_address`, and `destroy` leaves a table before it goes.
+        unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
     }
 
     /// Takes a page that no CPU uses out of the kernel's half, where it is not part of a larger one.
@@ -221,7 +229,7 @@ impl Spaces {
     }
 
     fn flush(&self, root: FrameNumber, address: u64) {
-        if self.loaded == root {
+        if self.loaded == direct_map::address(root) {
             tlb::flush(VirtAddr::new_truncate(address));
         }
     }

@@ -13,7 +13,7 @@ use crate::ipc::pulse::{NewPulse, Owner, Pulse, Queued};
 use crate::list::List;
 use crate::machine::Machine;
 use crate::process::ProcessId;
-use crate::slab::{Id, Slot};
+use crate::slab::{Id, Maybe, Slot};
 use crate::thread::{Priority, Queue, Server, State, Thread, ThreadId};
 
 /// Index of a [`Channel`].
@@ -50,7 +50,7 @@ pub struct Channel {
     pub(crate) pulse_receivers: List<Thread, Queue>,
     /// Clients that wait for a reply.
     pub(crate) clients: List<Thread, Queue>,
-    /// Busy threads that received here last: those a queued client boosts.
+    /// Threads that received here last: those a queued client boosts, if they do not wait.
     pub(crate) servers: List<Thread, Server>,
     /// Connections to it.
     pub(crate) connections: List<Connection, OfChannel>,
@@ -208,24 +208,31 @@ impl Kernel {
 
     /// Makes a thread one of those that a channel's queue boosts.
     pub(crate) fn start_serving(&mut self, t: ThreadId, channel: ChannelId) {
-        self.stop_serving(t);
-        self.threads[t].serves = Some(channel);
-        self.channels[channel].servers.push_back(&mut self.threads, t);
+        if self.threads[t].serves != Some(channel) {
+            self.stop_serving(t);
+            self.threads[t].serves = Some(channel);
+            self.channels[channel].servers.push_back(&mut self.threads, t);
+        }
     }
 
-    /// Ends what a thread owes to the message it received last.
+    /// Ends what a thread owes to a channel and to the client that it serves.
     pub(crate) fn stop_serving(&mut self, t: ThreadId) {
         if let Some(channel) = self.threads[t].serves.take() {
             self.channels[channel].servers.remove(&mut self.threads, t);
         }
-        if let Some(client) = self.threads[t].serving.take() {
-            self.threads[client].served_by = None;
+        self.leave_client(t);
+    }
+
+    fn leave_client(&mut self, t: ThreadId) {
+        let client = core::mem::replace(&mut self.threads[t].serving, Maybe::NOBODY);
+        if let Some(client) = client.get() {
+            self.threads[client].served_by = Maybe::NOBODY;
         }
     }
 
     /// A thread that receives has done with what it received before.
     pub(crate) fn serve_nobody(&mut self, t: ThreadId) {
-        self.stop_serving(t);
+        self.leave_client(t);
         self.threads[t].inherited = None;
     }
 

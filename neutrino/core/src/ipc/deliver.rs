@@ -1,7 +1,6 @@
 //! Handing a message or a pulse to a thread.
 
-use neutrino_abi::message::{MI_LAST, MI_UNBLOCK_REQ, MsgInfo, chf};
-use neutrino_abi::wire::Wire;
+use neutrino_abi::message::{Head, MI_LAST, MI_UNBLOCK_REQ, MessagePlace, MsgInfo, chf};
 
 use crate::Kernel;
 use crate::ipc::channel::ChannelId;
@@ -9,7 +8,8 @@ use crate::ipc::connection::Phase;
 use crate::ipc::pulse::NewPulse;
 use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
-use crate::thread::{Asked, Sending, State, ThreadId};
+use crate::slab::Maybe;
+use crate::thread::{Asked, Sending, State, ThreadId, slot};
 
 /// Where a receiver wants its message.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,7 @@ pub(crate) struct Into {
 }
 
 impl Kernel {
-    /// Gives a pulse to a thread that waits for one, and wakes it; false if its buffer is bad: then
-    /// it wakes with EFAULT.
+    /// Gives a pulse to a thread that waits for one, and wakes it.
     pub(crate) fn hand_pulse(
         &mut self,
         m: &mut impl Machine,
@@ -29,41 +28,10 @@ impl Kernel {
         channel: ChannelId,
         pulse: &NewPulse,
         count: u32,
-    ) -> bool {
-        let State::Receive { buffer, .. } = self.threads[receiver].state else { return false };
-        if !self.write_pulse(m, receiver, &buffer, pulse, count) {
-            self.wake_with(m, receiver, Err(neutrino_abi::Errno::EFAULT));
-            return false;
-        }
+    ) {
+        write_pulse(m, receiver, pulse, count);
         self.take_priority(m, receiver, channel, pulse);
         self.wake_with(m, receiver, Ok(0));
-        true
-    }
-
-    /// Writes a pulse into a receiver's buffer; false if that is bad or too short.
-    pub(crate) fn write_pulse(
-        &mut self,
-        m: &mut impl Machine,
-        receiver: ThreadId,
-        buffer: &Buffer,
-        pulse: &NewPulse,
-        count: u32,
-    ) -> bool {
-        let space = self.space(receiver);
-        let wire = pulse.wire(count);
-        if buffer.length < neutrino_abi::pulse::Pulse::SIZE as u64 {
-            return false;
-        }
-        let bytes = wire.bytes();
-        let span = Span { space, buffer: *buffer, offset: 0 };
-        let total = bytes.len() as u64;
-        let written = self.for_parts(m, &span, total, |kernel, m, place, done, step| {
-            let from = usize::try_from(done).unwrap_or(usize::MAX);
-            let to = usize::try_from(done.saturating_add(step)).unwrap_or(usize::MAX);
-            let part = bytes.get(from..to).unwrap_or_default();
-            kernel.memory.write(m, place, part).map(|()| step)
-        });
-        written == Ok(total)
     }
 
     /// A receiver runs at the pulse's priority.
@@ -75,7 +43,9 @@ impl Kernel {
         pulse: &NewPulse,
     ) {
         self.serve_nobody(receiver);
-        if !self.channels[channel].has(chf::FIXED_PRIORITY) {
+        if self.channels[channel].has(chf::FIXED_PRIORITY) {
+            self.stop_serving(receiver);
+        } else {
             self.start_serving(receiver, channel);
             self.threads[receiver].inherited = Some(pulse.priority);
         }
@@ -96,15 +66,25 @@ impl Kernel {
         into: &Into,
     ) -> Result<u64, Side> {
         let receiver = into.receiver;
-        let from = Span { space: self.space(client), buffer: sending.message, offset: 0 };
-        let to = Span { space: self.space(receiver), buffer: into.buffer, offset: 0 };
-        let moved = self.transfer(m, &from, &to)?;
-        let info = self.message_info(client, sending, channel, Asked::No, moved);
-        let place = Place { space: to.space, address: into.info };
-        self.store_optional(m, place, &info).map_err(|_| Side::Target)?;
+        let moved = if sending.message.is_words() {
+            sending.message.length
+        } else {
+            let from = Span { thread: client, buffer: sending.message, offset: 0 };
+            let to = Span { thread: receiver, buffer: into.buffer, offset: 0 };
+            self.transfer(m, &from, &to)?
+        };
+        if into.info != 0 {
+            let info = self.message_info(client, sending, channel, Asked::No, moved);
+            let place = Place { space: self.space(receiver), address: into.info };
+            self.store(m, place, &info).map_err(|_| Side::Target)?;
+        }
         // Commit: nothing below fails.
-        self.sequence = self.sequence.wrapping_add(1) & 0x7fff_ffff_ffff;
-        let sequence = self.sequence;
+        let is_last = self.connections[sending.connection].phase == Phase::Leaving;
+        m.set_head(slot(receiver), &Head { is_last, ..self.head(sending) });
+        if sending.message.is_words() {
+            m.move_words(slot(client), slot(receiver));
+        }
+        let sequence = self.next_sequence();
         self.transition(
             client,
             State::Reply { channel, sending: *sending, sequence, asked: Asked::No },
@@ -116,16 +96,42 @@ impl Kernel {
         self.deadline_clear(client);
         self.watch(m, client);
         self.serve_nobody(receiver);
-        if !self.channels[channel].has(chf::FIXED_PRIORITY) {
+        if self.channels[channel].has(chf::FIXED_PRIORITY) {
+            self.stop_serving(receiver);
+        } else {
             self.start_serving(receiver, channel);
-            self.threads[receiver].serving = Some(client);
+            self.threads[receiver].serving = Maybe::new(Some(client));
             self.threads[receiver].inherited = Some(self.threads[client].effective);
-            self.threads[client].served_by = Some(receiver);
+            self.threads[client].served_by = Maybe::new(Some(receiver));
         }
         self.refresh(m, receiver);
         // Other servers were boosted by this sender while it queued.
         self.boost_servers(m, channel);
         Ok(rcvid(client, sequence))
+    }
+
+    /// The upper part of a new rcvid; its lower 16 bits are 0.
+    #[inline(always)]
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        self.sequence = self.sequence.wrapping_add(0x1_0000) & i64::MAX.cast_unsigned();
+        self.sequence
+    }
+
+    /// What every receive call tells in registers of a message that is not the last.
+    #[inline(always)]
+    pub(crate) fn head(&self, sending: &Sending) -> Head {
+        Head {
+            badge: self.connections[sending.connection].badge,
+            srcmsglen: sending.message.length,
+            dstmsglen: sending.reply.length,
+            scoid: sending.connection.index(),
+            place: if sending.message.is_words() {
+                MessagePlace::Words
+            } else {
+                MessagePlace::Buffer
+            },
+            is_last: false,
+        }
     }
 
     /// What a server learns of a client's message.
@@ -159,13 +165,28 @@ impl Kernel {
             pgrp: process.pgrp,
             session: process.session,
             signals_held: thread.mask | process.ignored,
-            offered_count: sending.extra.offered_count,
-            accepted_count: sending.extra.accepted_count,
+            offered_count: thread.extra.offered_count,
+            accepted_count: thread.extra.accepted_count,
         }
     }
 }
 
+/// Puts a pulse where its receiver finds it.
+pub(crate) fn write_pulse(m: &mut impl Machine, receiver: ThreadId, pulse: &NewPulse, count: u32) {
+    let code = u64::from(pulse.code.cast_unsigned()).wrapping_shl(32);
+    let last = u64::from(count).wrapping_shl(32) | u64::from(pulse.scoid);
+    m.set_head(slot(receiver), &Head::default());
+    m.set_words(slot(receiver), &[code, pulse.value, last, 0, 0, 0]);
+}
+
 /// The number by which a server names a waiting client.
+#[inline(always)]
 pub(crate) fn rcvid(client: ThreadId, sequence: u64) -> u64 {
-    sequence.wrapping_shl(16) | u64::from(client.index())
+    sequence | u64::from(client.index())
+}
+
+/// The parts of a rcvid: index of the client, and sequence.
+#[inline(always)]
+pub(crate) const fn rcvid_parts(rcvid: u64) -> (u64, u64) {
+    (rcvid & 0xffff, rcvid & !0xffff)
 }

@@ -9,6 +9,7 @@ pub mod close;
 pub mod connection;
 pub mod deliver;
 pub mod event;
+pub mod fast;
 pub mod pass;
 pub mod pulse;
 pub mod receive;

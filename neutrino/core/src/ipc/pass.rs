@@ -7,7 +7,7 @@ use crate::call::Outcome;
 use crate::handles::{Handle, Target};
 use crate::ipc::connection::handle_bits;
 use crate::machine::Machine;
-use crate::thread::{State, ThreadId};
+use crate::thread::{NO_EXTRA, State, ThreadId};
 
 impl Kernel {
     /// `MsgGrant`: a new connection to the channel that the message came on.
@@ -19,18 +19,18 @@ impl Kernel {
         badge: u64,
         bits: u32,
     ) -> Result<Outcome, Errno> {
-        let (client, sending) = self.client_sending(t, rcvid)?;
+        let client = self.client(t, rcvid)?;
         let State::Reply { channel, .. } = self.threads[client].state else {
             return Err(Errno::ESRCH);
         };
-        if sending.extra.accepted_count == 0 {
+        if self.threads[client].extra.accepted_count == 0 {
             return Err(Errno::EPERM);
         }
         let process = self.process_of(client);
-        let minimum = sending.extra.accepted_minimum;
+        let minimum = self.threads[client].extra.accepted_minimum;
         self.handle_room(process, minimum)?;
         let connection = self.connection_create(channel, badge, bits)?;
-        let flags = handle_bits(sending.extra.accepted_flags);
+        let flags = handle_bits(self.threads[client].extra.accepted_flags);
         let handle = Handle { target: Target::Connection(connection), flags };
         let coid = match self.handle_add(process, minimum, handle) {
             Ok(coid) => coid,
@@ -45,8 +45,10 @@ impl Kernel {
     }
 
     fn accepted(&mut self, _m: &mut impl Machine, client: ThreadId) {
-        if let Some(sending) = self.sending_mut(client) {
-            sending.extra.accepted_count = sending.extra.accepted_count.saturating_sub(1);
+        let extra = &mut self.threads[client].extra;
+        extra.accepted_count = extra.accepted_count.saturating_sub(1);
+        if extra.offered_count == 0 && extra.accepted_count == 0 {
+            *extra = NO_EXTRA;
         }
     }
 
@@ -59,14 +61,14 @@ impl Kernel {
         number: u32,
         flags: u32,
     ) -> Result<Outcome, Errno> {
-        let (client, sending) = self.client_sending(t, rcvid)?;
+        let client = self.client(t, rcvid)?;
         let Handle { target, .. } = self.handle_to_copy(self.process_of(t), number)?;
-        if sending.extra.accepted_count == 0 {
+        if self.threads[client].extra.accepted_count == 0 {
             return Err(Errno::EPERM);
         }
-        let flags = handle_bits(sending.extra.accepted_flags | flags);
+        let flags = handle_bits(self.threads[client].extra.accepted_flags | flags);
         let process = self.process_of(client);
-        let minimum = sending.extra.accepted_minimum;
+        let minimum = self.threads[client].extra.accepted_minimum;
         let given = self.handle_add(process, minimum, Handle { target, flags })?;
         self.target_share(target);
         self.accepted(m, client);
@@ -82,11 +84,12 @@ impl Kernel {
         minimum: u32,
         flags: u32,
     ) -> Result<Outcome, Errno> {
-        let (client, sending) = self.client_sending(t, rcvid)?;
-        if index >= sending.extra.offered_count {
+        let client = self.client(t, rcvid)?;
+        if index >= self.threads[client].extra.offered_count {
             return Err(Errno::EINVAL);
         }
-        let offered = sending.extra.offered.get(index as usize).copied().ok_or(Errno::EINVAL)?;
+        let offered =
+            self.threads[client].extra.offered.get(index as usize).copied().ok_or(Errno::EINVAL)?;
         let Handle { target, .. } = self.handle_to_copy(self.process_of(client), offered)?;
         let copy = Handle { target, flags: handle_bits(flags) };
         let number = self.handle_add(self.process_of(t), minimum, copy)?;

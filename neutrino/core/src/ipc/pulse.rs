@@ -6,7 +6,6 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::event::Event;
-use neutrino_abi::pulse::Pulse as Wire;
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -96,13 +95,6 @@ pub(crate) struct NewPulse {
     pub(crate) scoid: u32,
 }
 
-impl NewPulse {
-    pub(crate) const fn wire(&self, count: u32) -> Wire {
-        let Self { code, value, scoid, .. } = *self;
-        Wire { kind: 0, subtype: 0, code, zero: [0; 3], value, scoid, count }
-    }
-}
-
 impl Kernel {
     /// `MsgSendPulse`.
     pub(crate) fn msg_send_pulse(
@@ -190,16 +182,13 @@ impl Kernel {
             *count = count.saturating_add(1);
             return;
         }
-        // Bound: one turn for each receiver whose buffer is bad.
-        while let Some(receiver) = self.pulse_receiver(channel) {
-            if self.hand_pulse(m, receiver, channel, &pulse, 1) {
-                if let Owner::Disconnect(connection) = owner {
-                    self.connection_free(connection);
-                }
-                return;
-            }
+        let Some(receiver) = self.pulse_receiver(channel) else {
+            return self.pulse_queue(m, channel, pulse, owner);
+        };
+        self.hand_pulse(m, receiver, channel, &pulse, 1);
+        if let Owner::Disconnect(connection) = owner {
+            self.connection_free(connection);
         }
-        self.pulse_queue(m, channel, pulse, owner);
     }
 
     fn pulse_queue(

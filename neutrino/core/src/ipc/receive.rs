@@ -5,7 +5,7 @@ use neutrino_abi::Errno;
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::ipc::channel::ChannelId;
-use crate::ipc::deliver::Into;
+use crate::ipc::deliver::{Into, write_pulse};
 use crate::ipc::transfer::Side;
 use crate::machine::{Machine, Place};
 use crate::thread::{State, Takes, ThreadId};
@@ -38,7 +38,7 @@ impl Kernel {
             if let Some(pulse) = pulse
                 && (from.takes == Takes::Pulses || self.pulse_is_first(channel))
             {
-                return self.receive_pulse(m, t, channel, pulse, &into);
+                return Ok(self.receive_pulse(m, t, channel, pulse));
             }
             let sender = self.channels[channel].senders.first();
             let (Some(client), Takes::All) = (sender, from.takes) else { break };
@@ -62,23 +62,12 @@ impl Kernel {
         t: ThreadId,
         channel: ChannelId,
         id: crate::ipc::pulse::PulseId,
-        into: &Into,
-    ) -> Result<Outcome, Errno> {
-        let queued = &self.pulses[id];
-        let pulse = crate::ipc::pulse::NewPulse {
-            code: queued.code,
-            value: queued.value,
-            priority: queued.priority,
-            scoid: queued.scoid,
-        };
-        let count = queued.count;
-        if !self.write_pulse(m, t, &into.buffer, &pulse, count) {
-            return Err(Errno::EFAULT);
-        }
-        self.pulse_take(channel, id);
+    ) -> Outcome {
+        let (pulse, count) = self.pulse_take(channel, id);
+        write_pulse(m, t, &pulse, count);
         self.take_priority(m, t, channel, &pulse);
         self.boost_servers(m, channel);
-        Ok(Outcome::Value(0))
+        Outcome::Value(0)
     }
 
     /// Takes a queued sender's message; `None` if the sender's memory was bad and it is gone.

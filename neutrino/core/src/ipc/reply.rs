@@ -2,14 +2,17 @@
 //! client's buffers.
 
 use neutrino_abi::Errno;
-use neutrino_abi::message::ReceiveArgs;
+use neutrino_abi::message::WORDS_BYTES;
 
 use crate::Kernel;
 use crate::call::Outcome;
+use crate::ipc::channel::ChannelId;
+use crate::ipc::deliver::rcvid_parts;
 use crate::ipc::receive::ReceiveFrom;
-use crate::ipc::transfer::{Side, Span};
+use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
-use crate::thread::{Sending, State, Takes, ThreadId};
+use crate::sched::End;
+use crate::thread::{Sending, State, Takes, ThreadId, slot};
 
 /// An answer: status, and data in the server's memory.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +21,36 @@ pub(crate) struct Answer {
     pub(crate) status: i64,
     pub(crate) message: u64,
     pub(crate) parts: i64,
+}
+
+/// The same with the answer's bytes found.
+#[derive(Clone, Copy, Debug)]
+struct Reply {
+    rcvid: u64,
+    status: i64,
+    buffer: Buffer,
+}
+
+/// An answer in registers, and where its server receives next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RegisterAnswer {
+    pub(crate) rcvid: u64,
+    pub(crate) status: i32,
+    pub(crate) chid: u32,
+    pub(crate) length: u64,
+}
+
+impl RegisterAnswer {
+    /// Takes `control` apart (see the call's row).
+    pub(crate) const fn unpack(rcvid: u64, control: u64) -> Self {
+        let [s0, s1, s2, s3, c0, c1, length, _] = control.to_le_bytes();
+        Self {
+            rcvid,
+            status: i32::from_le_bytes([s0, s1, s2, s3]),
+            chid: u16::from_le_bytes([c0, c1]) as u32,
+            length: length as u64,
+        }
+    }
 }
 
 impl Kernel {
@@ -34,16 +67,13 @@ impl Kernel {
         t: ThreadId,
         rcvid: u64,
     ) -> Result<(ThreadId, Sending), Errno> {
-        let client = self.threads.lookup(rcvid & 0xffff).ok_or(Errno::ESRCH)?;
+        let (index, wanted) = rcvid_parts(rcvid);
+        let client = self.threads.lookup(index).ok_or(Errno::ESRCH)?;
         let State::Reply { channel, sending, sequence, .. } = self.threads[client].state else {
             return Err(Errno::ESRCH);
         };
         let is_own = self.channels[channel].process == self.process_of(t);
-        if sequence == rcvid.wrapping_shr(16) && is_own {
-            Ok((client, sending))
-        } else {
-            Err(Errno::ESRCH)
-        }
+        if sequence == wanted && is_own { Ok((client, sending)) } else { Err(Errno::ESRCH) }
     }
 
     /// `MsgReply`.
@@ -53,19 +83,34 @@ impl Kernel {
         t: ThreadId,
         answer: &Answer,
     ) -> Result<Outcome, Errno> {
-        let (client, sending) = self.client_sending(t, answer.rcvid)?;
         let place = Place { space: self.space(t), address: answer.message };
         let buffer = self.buffer(m, place, answer.parts)?;
-        let from = Span { space: place.space, buffer, offset: 0 };
-        let to = Span { space: self.space(client), buffer: sending.reply, offset: 0 };
-        match self.transfer(m, &from, &to) {
-            Ok(_) => {
-                self.wake_with(m, client, Ok(answer.status));
+        self.answer(m, t, &Reply { rcvid: answer.rcvid, status: answer.status, buffer }, End::Back)
+    }
+
+    /// Answers a client, which becomes ready at an end of its level.
+    fn answer(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        reply: &Reply,
+        end: End,
+    ) -> Result<Outcome, Errno> {
+        let (client, sending) = self.client_sending(t, reply.rcvid)?;
+        let from = Span { thread: t, buffer: reply.buffer, offset: 0 };
+        let to = Span { thread: client, buffer: sending.reply, offset: 0 };
+        let moved = self.transfer(m, &from, &to);
+        match moved {
+            Ok(bytes) => {
+                if sending.reply.is_words() {
+                    m.set_answer_length(slot(client), bytes.max(sending.written.into()));
+                }
+                self.wake_at(m, client, Ok(reply.status), end);
                 Ok(Outcome::DONE)
             }
             Err(Side::Source) => Err(Errno::EFAULT),
             Err(Side::Target) => {
-                self.wake_with(m, client, Err(Errno::EFAULT));
+                self.wake_at(m, client, Err(Errno::EFAULT), end);
                 Err(Errno::EFAULT)
             }
         }
@@ -79,13 +124,27 @@ impl Kernel {
         rcvid: u64,
         errno: u32,
     ) -> Result<Outcome, Errno> {
-        let client = self.client(t, rcvid)?;
+        self.refuse(m, t, rcvid, errno, End::Back)
+    }
+
+    fn refuse(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        rcvid: u64,
+        errno: u32,
+        end: End,
+    ) -> Result<Outcome, Errno> {
+        let (client, sending) = self.client_sending(t, rcvid)?;
         let number = u16::try_from(errno).map_err(|_| Errno::EINVAL)?;
         let result = match number {
             0 => Ok(0),
             number => Err(Errno::from_number(number).unwrap_or(Errno::EIO)),
         };
-        self.wake_with(m, client, result);
+        if sending.reply.is_words() {
+            m.set_answer_length(slot(client), sending.written.into());
+        }
+        self.wake_at(m, client, result, end);
         Ok(Outcome::DONE)
     }
 
@@ -95,21 +154,60 @@ impl Kernel {
         m: &mut impl Machine,
         t: ThreadId,
         answer: &Answer,
-        receive: u64,
+        from: &ReceiveFrom,
     ) -> Result<Outcome, Errno> {
-        let place = Place { space: self.space(t), address: receive };
-        let arguments: ReceiveArgs = self.load(m, place)?;
-        self.handle_channel(self.process_of(t), arguments.chid)?;
-        if answer.rcvid != 0 {
-            let _a_client_that_is_gone = if answer.status < 0 {
-                let errno = u32::try_from(answer.status.unsigned_abs()).unwrap_or(0);
-                self.msg_error(m, t, answer.rcvid, errno)
-            } else {
-                self.msg_reply(m, t, answer)
-            };
+        self.handle_channel(self.process_of(t), from.chid)?;
+        let place = Place { space: self.space(t), address: answer.message };
+        let Answer { rcvid, status, .. } = *answer;
+        // Only the bytes of a good answer are looked at.
+        let parts = if rcvid == 0 || status < 0 { 0 } else { answer.parts };
+        if let Ok(buffer) = self.buffer(m, place, parts) {
+            self.reply_before(m, t, &Reply { rcvid, status, buffer }, from.chid);
         }
-        let ReceiveArgs { chid, message, parts, info, .. } = arguments;
-        self.msg_receive(m, t, &ReceiveFrom { chid, message, parts, info, takes: Takes::All })
+        self.msg_receive(m, t, from)
+    }
+
+    /// `MsgReplyReceiveRegisters`.
+    pub(crate) fn msg_reply_receive_registers(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        answer: &RegisterAnswer,
+        buffer: (u64, i64),
+    ) -> Result<Outcome, Errno> {
+        let (message, parts) = buffer;
+        let RegisterAnswer { rcvid, status, chid, length } = *answer;
+        self.handle_channel(self.process_of(t), chid)?;
+        if length > WORDS_BYTES {
+            return Err(Errno::EINVAL);
+        }
+        let reply = Reply { rcvid, status: i64::from(status), buffer: Buffer::words(length) };
+        self.reply_before(m, t, &reply, chid);
+        let takes = Takes::All;
+        self.msg_receive(m, t, &ReceiveFrom { chid, message, parts, info: 0, takes })
+    }
+
+    /// Answers a client before the caller receives. If the caller is going to wait, the client
+    /// takes its place on the CPU.
+    fn reply_before(&mut self, m: &mut impl Machine, t: ThreadId, reply: &Reply, chid: u32) {
+        if reply.rcvid == 0 {
+            return;
+        }
+        let channel = self.handle_channel(self.process_of(t), chid);
+        let waits = channel.is_ok_and(|channel| self.is_quiet(channel));
+        let end = if waits { End::InPlaceOf(t) } else { End::Back };
+        let _a_client_that_is_gone = if reply.status < 0 {
+            let errno = u32::try_from(reply.status.unsigned_abs()).unwrap_or(0);
+            self.refuse(m, t, reply.rcvid, errno, end)
+        } else {
+            self.answer(m, t, reply, end)
+        };
+    }
+
+    /// Whether nothing is queued on a channel.
+    pub(crate) fn is_quiet(&self, channel: ChannelId) -> bool {
+        let channel = &self.channels[channel];
+        channel.senders.is_empty() && channel.pulses.is_empty()
     }
 
     /// `MsgRead` and `MsgWrite`.
@@ -124,17 +222,27 @@ impl Kernel {
         let (client, sending) = self.client_sending(t, answer.rcvid)?;
         let place = Place { space: self.space(t), address: answer.message };
         let buffer = self.buffer(m, place, answer.parts)?;
-        let own = Span { space: place.space, buffer, offset: 0 };
-        let space = self.space(client);
+        let own = Span { thread: t, buffer, offset: 0 };
         let moved = match direction {
             Direction::FromClient => {
-                self.transfer(m, &Span { space, buffer: sending.message, offset }, &own)
+                self.transfer(m, &Span { thread: client, buffer: sending.message, offset }, &own)
             }
             Direction::ToClient => {
-                self.transfer(m, &own, &Span { space, buffer: sending.reply, offset })
+                self.transfer(m, &own, &Span { thread: client, buffer: sending.reply, offset })
             }
         };
-        moved.map(|n| Outcome::Value(n.cast_signed())).map_err(|_| Errno::EFAULT)
+        let moved = moved.map_err(|_| Errno::EFAULT)?;
+        if direction == Direction::ToClient && sending.reply.is_words() {
+            self.note_written(client, offset.saturating_add(moved));
+        }
+        Ok(Outcome::Value(moved.cast_signed()))
+    }
+
+    /// So many bytes of a client's words are part of the answer.
+    fn note_written(&mut self, client: ThreadId, end: u64) {
+        if let State::Reply { sending, .. } = &mut self.threads[client].state {
+            sending.written = sending.written.max(u8::try_from(end).unwrap_or(0));
+        }
     }
 
     /// `MsgReadObject` and `MsgWriteObject`.
@@ -152,7 +260,10 @@ impl Kernel {
             Direction::FromClient => sending.message,
             Direction::ToClient => sending.reply,
         };
-        let span = Span { space: self.space(client), buffer, offset: piece.message_offset };
+        if buffer.is_words() {
+            return Err(Errno::EINVAL);
+        }
+        let span = Span { thread: client, buffer, offset: piece.message_offset };
         let start = piece.object_offset;
         let room = buffer.length.saturating_sub(piece.message_offset);
         let bytes = piece.bytes.min(room);
@@ -182,12 +293,6 @@ impl Kernel {
         let info = self.message_info(client, &sending, channel, asked, length);
         self.store(m, Place { space: self.space(t), address }, &info)?;
         Ok(Outcome::DONE)
-    }
-
-    /// The state of a waiting client, to change.
-    pub(crate) fn sending_mut(&mut self, client: ThreadId) -> Option<&mut Sending> {
-        let State::Reply { sending, .. } = &mut self.threads[client].state else { return None };
-        Some(sending)
     }
 }
 

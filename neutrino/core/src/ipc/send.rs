@@ -1,15 +1,16 @@
 //! `MsgSend`.
 
 use neutrino_abi::Errno;
-use neutrino_abi::message::{OFFER_MAX, SendExtra};
+use neutrino_abi::message::{OFFER_MAX, SendExtra, WORDS_BYTES};
 
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::ipc::channel::ChannelId;
 use crate::ipc::deliver::Into;
-use crate::ipc::transfer::Side;
+use crate::ipc::transfer::{Buffer, Side};
 use crate::machine::{Machine, Place};
-use crate::thread::{Sending, State, ThreadId, precedes};
+use crate::sched::End;
+use crate::thread::{NO_EXTRA, Sending, State, ThreadId, precedes};
 
 /// The arguments of `MsgSend`.
 #[derive(Clone, Copy, Debug)]
@@ -33,37 +34,68 @@ impl Kernel {
         let SendArgs { coid, message, parts, reply, reply_parts, extra } = *arguments;
         let process = self.process_of(t);
         let connection = self.handle_connection(process, coid)?;
-        let channel = self.connections[connection].channel.ok_or(Errno::ESRCH)?;
         let at = |address| Place { space: self.space(t), address };
         let (message_at, reply_at, extra_at) = (at(message), at(reply), at(extra));
         let message = self.buffer(m, message_at, parts)?;
         let reply = self.buffer(m, reply_at, reply_parts)?;
-        let mut extra = SendExtra::default();
+        let mut extra = NO_EXTRA;
         if extra_at.address != 0 {
             extra = self.load(m, extra_at)?;
             if extra.offered_count as usize > OFFER_MAX {
                 return Err(Errno::EINVAL);
             }
+            if extra.offered_count == 0 && extra.accepted_count == 0 {
+                extra = NO_EXTRA;
+            }
         }
+        self.send(m, t, &Sending { connection, coid, message, reply, written: 0 }, &extra)
+    }
+
+    /// `MsgSendRegisters`; `lengths` are the message's and the reply's.
+    pub(crate) fn msg_send_registers(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        coid: u32,
+        lengths: u64,
+        reply: u64,
+    ) -> Result<Outcome, Errno> {
+        let connection = self.handle_connection(self.process_of(t), coid)?;
+        let (message, reply) = register_buffers(lengths, reply).ok_or(Errno::EINVAL)?;
+        self.send(m, t, &Sending { connection, coid, message, reply, written: 0 }, &NO_EXTRA)
+    }
+
+    fn send(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        sending: &Sending,
+        extra: &SendExtra,
+    ) -> Result<Outcome, Errno> {
+        let connection = sending.connection;
+        let channel = self.connections[connection].channel.ok_or(Errno::ESRCH)?;
         self.may_wait(t)?;
-        let sending = Sending { connection, coid, message, reply, extra };
+        self.threads[t].extra = *extra;
         // Bound: one turn for each receiver whose buffer is bad.
         while let Some(receiver) = self.channels[channel].receivers.first() {
             let State::Receive { buffer, info, .. } = self.threads[receiver].state else { break };
             let into = Into { receiver, buffer, info };
-            match self.hand_message(m, t, &sending, channel, &into) {
+            match self.hand_message(m, t, sending, channel, &into) {
                 Ok(rcvid) => {
                     self.connection_share(connection);
                     self.start_waiting(m, t);
-                    self.wake_with(m, receiver, Ok(rcvid.cast_signed()));
+                    self.wake_at(m, receiver, Ok(rcvid.cast_signed()), End::InPlaceOf(t));
                     return Ok(Outcome::Blocked);
                 }
-                Err(Side::Source) => return Err(Errno::EFAULT),
+                Err(Side::Source) => {
+                    self.threads[t].extra = NO_EXTRA;
+                    return Err(Errno::EFAULT);
+                }
                 Err(Side::Target) => self.wake_with(m, receiver, Err(Errno::EFAULT)),
             }
         }
         self.connection_share(connection);
-        self.queue_sender(m, t, channel, sending);
+        self.queue_sender(m, t, channel, *sending);
         Ok(Outcome::Blocked)
     }
 
@@ -82,4 +114,19 @@ impl Kernel {
         self.start_waiting(m, t);
         self.boost_servers(m, channel);
     }
+}
+
+/// Message and reply of a send in registers; none if the message is too long for them.
+#[inline(always)]
+pub(crate) fn register_buffers(lengths: u64, reply: u64) -> Option<(Buffer, Buffer)> {
+    let (length, reply_length) = (lengths & 0xffff_ffff, lengths.wrapping_shr(32));
+    if length > WORDS_BYTES {
+        return None;
+    }
+    let reply = if reply_length > WORDS_BYTES {
+        Buffer::flat(reply, reply_length)
+    } else {
+        Buffer::words(reply_length)
+    };
+    Some((Buffer::words(length), reply))
 }

@@ -1,32 +1,62 @@
 //! Buffers of one part or many, and the one place where message bytes are copied.
 
 use neutrino_abi::Errno;
-use neutrino_abi::message::{Iov, PARTS_MAX};
+use neutrino_abi::message::{Iov, PARTS_MAX, WORDS, WORDS_BYTES, Words};
 use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
 use crate::machine::{CopyFault, Machine, Place, SpaceSlot};
+use crate::thread::{ThreadId, slot};
 
-/// A buffer in user memory, as calls name it: `parts` parts at `address`, or `-parts` flat bytes.
-/// The length was summed up when the call was decoded.
+/// Where the bytes of a message are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Form {
+    /// In one piece.
+    Flat,
+    /// In so many pieces, which the `Iov`s at the address name.
+    Parts(u16),
+    /// In the registers of the thread.
+    Words,
+}
+
+/// The bytes of a message. The length of several parts was summed up when the call was decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Buffer {
     address: u64,
-    parts: i64,
     /// Bytes in all.
     pub(crate) length: u64,
+    form: Form,
 }
 
 impl Buffer {
-    const fn is_flat(&self) -> bool {
-        self.parts <= 0
+    /// One piece of memory.
+    pub(crate) const fn flat(address: u64, length: u64) -> Self {
+        Self { address, length, form: Form::Flat }
+    }
+
+    /// The registers of the thread; at most [`WORDS_BYTES`].
+    pub(crate) const fn words(length: u64) -> Self {
+        Self { address: 0, length, form: Form::Words }
+    }
+
+    /// The address, if it is one piece of memory.
+    pub(crate) const fn flat_address(&self) -> Option<u64> {
+        match self.form {
+            Form::Flat => Some(self.address),
+            Form::Parts(_) | Form::Words => None,
+        }
+    }
+
+    /// Whether it is in registers.
+    pub(crate) const fn is_words(&self) -> bool {
+        matches!(self.form, Form::Words)
     }
 }
 
-/// A buffer of some space, from an offset on.
+/// A buffer of some thread, from an offset on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    pub(crate) space: SpaceSlot,
+    pub(crate) thread: ThreadId,
     pub(crate) buffer: Buffer,
     pub(crate) offset: u64,
 }
@@ -44,17 +74,16 @@ struct Cursor {
     base: u64,
     left: u64,
     next: u64,
-    parts: u64,
+    parts: u16,
 }
 
 impl Cursor {
-    fn new(span: &Span) -> Self {
-        let Span { space, buffer, .. } = *span;
-        if buffer.is_flat() {
-            Self { space, base: buffer.address, left: buffer.length, next: 0, parts: 0 }
-        } else {
-            let parts = buffer.parts.unsigned_abs();
-            Self { space, base: 0, left: 0, next: buffer.address, parts }
+    fn new(space: SpaceSlot, buffer: &Buffer) -> Self {
+        let Buffer { address, length, form } = *buffer;
+        match form {
+            Form::Flat => Self { space, base: address, left: length, next: 0, parts: 0 },
+            Form::Parts(parts) => Self { space, base: 0, left: 0, next: address, parts },
+            Form::Words => Self { space, base: 0, left: 0, next: 0, parts: 0 },
         }
     }
 
@@ -108,13 +137,14 @@ impl Kernel {
     ) -> Result<Buffer, Errno> {
         let address = place.address;
         if parts <= 0 {
-            return Ok(Buffer { address, parts, length: parts.unsigned_abs() });
+            return Ok(Buffer::flat(address, parts.unsigned_abs()));
         }
-        if parts.unsigned_abs() > PARTS_MAX as u64 {
+        let count = u16::try_from(parts).map_err(|_| Errno::EINVAL)?;
+        if usize::from(count) > PARTS_MAX {
             return Err(Errno::EINVAL);
         }
         let mut length = 0_u64;
-        for index in 0..parts.unsigned_abs() {
+        for index in 0..u64::from(count) {
             let at = address.wrapping_add(index.wrapping_mul(Iov::SIZE as u64));
             let iov: Iov = self.load(m, Place { space: place.space, address: at })?;
             length = length.saturating_add(iov.length);
@@ -122,7 +152,7 @@ impl Kernel {
         if length > i64::MAX.unsigned_abs() {
             return Err(Errno::EINVAL);
         }
-        Ok(Buffer { address, parts, length })
+        Ok(Buffer { address, length, form: Form::Parts(count) })
     }
 
     /// Copies as many bytes as both sides have, and returns how many.
@@ -141,15 +171,68 @@ impl Kernel {
         if length == 0 {
             return Ok(0);
         }
-        if from.buffer.is_flat() && to.buffer.is_flat() {
-            let at = |span: &Span| Place {
-                space: span.space,
-                address: span.buffer.address.wrapping_add(span.offset),
-            };
-            self.memory.copy(m, at(from), at(to), length).map_err(|fault| side(&fault))?;
+        match (from.buffer.form, to.buffer.form) {
+            (Form::Flat, Form::Flat) => {
+                let (from, to) = (self.flat_place(from), self.flat_place(to));
+                self.memory.copy(m, from, to, length).map_err(|fault| side(&fault))?;
+                Ok(length)
+            }
+            (Form::Words, _) => self.transfer_from_words(m, from, to, length),
+            (_, Form::Words) => self.transfer_to_words(m, from, to, length),
+            (Form::Flat | Form::Parts(_), Form::Flat | Form::Parts(_)) => {
+                self.transfer_parts(m, from, to, length)
+            }
+        }
+    }
+
+    fn flat_place(&self, span: &Span) -> Place {
+        let address = span.buffer.address.wrapping_add(span.offset);
+        Place { space: self.space(span.thread), address }
+    }
+
+    fn transfer_from_words(
+        &mut self,
+        m: &mut impl Machine,
+        from: &Span,
+        to: &Span,
+        length: u64,
+    ) -> Result<u64, Side> {
+        let bytes = to_bytes(&m.words(slot(from.thread)));
+        let bytes = range(from.offset, length).and_then(|range| bytes.get(range));
+        let bytes = bytes.ok_or(Side::Source)?;
+        if to.buffer.is_words() {
+            let mut all = to_bytes(&m.words(slot(to.thread)));
+            let place = range(to.offset, length).and_then(|range| all.get_mut(range));
+            place.ok_or(Side::Target)?.copy_from_slice(bytes);
+            m.set_words(slot(to.thread), &to_words(&all));
             return Ok(length);
         }
-        self.transfer_parts(m, from, to, length)
+        let written = self.for_parts(m, to, length, |kernel, m, place, done, step| {
+            let part = range(done, step).and_then(|range| bytes.get(range)).unwrap_or_default();
+            kernel.memory.write(m, place, part).map(|()| step)
+        });
+        if written == Ok(length) { Ok(length) } else { Err(Side::Target) }
+    }
+
+    fn transfer_to_words(
+        &mut self,
+        m: &mut impl Machine,
+        from: &Span,
+        to: &Span,
+        length: u64,
+    ) -> Result<u64, Side> {
+        let mut all = to_bytes(&m.words(slot(to.thread)));
+        let bytes = range(to.offset, length).and_then(|range| all.get_mut(range));
+        let bytes = bytes.ok_or(Side::Target)?;
+        let read = self.for_parts(m, from, length, |kernel, m, place, done, step| {
+            let part = range(done, step).and_then(|range| bytes.get_mut(range));
+            kernel.memory.read(m, place, part.unwrap_or_default()).map(|()| step)
+        });
+        if read != Ok(length) {
+            return Err(Side::Source);
+        }
+        m.set_words(slot(to.thread), &to_words(&all));
+        Ok(length)
     }
 
     // Bound: one turn for each part of either side, and the bytes.
@@ -160,7 +243,8 @@ impl Kernel {
         to: &Span,
         length: u64,
     ) -> Result<u64, Side> {
-        let (mut source, mut target) = (Cursor::new(from), Cursor::new(to));
+        let mut source = Cursor::new(self.space(from.thread), &from.buffer);
+        let mut target = Cursor::new(self.space(to.thread), &to.buffer);
         source.seek(self, m, from.offset).map_err(|_| Side::Source)?;
         target.seek(self, m, to.offset).map_err(|_| Side::Target)?;
         let mut left = length;
@@ -191,7 +275,7 @@ impl Kernel {
         bytes: u64,
         mut each: impl FnMut(&mut Self, &mut M, Place, u64, u64) -> Result<u64, Errno>,
     ) -> Result<u64, Errno> {
-        let mut cursor = Cursor::new(span);
+        let mut cursor = Cursor::new(self.space(span.thread), &span.buffer);
         cursor.seek(self, m, span.offset)?;
         let mut done = 0_u64;
         // Bound: one turn for each part, 1024.
@@ -246,6 +330,28 @@ impl Kernel {
     ) -> Result<(), Errno> {
         if at.address == 0 { Ok(()) } else { self.store(m, at, value) }
     }
+}
+
+/// A part of the 48 bytes of the words.
+fn range(offset: u64, length: u64) -> Option<core::ops::Range<usize>> {
+    let from = usize::try_from(offset).ok()?;
+    Some(from..from.checked_add(usize::try_from(length).ok()?)?)
+}
+
+pub(crate) fn to_bytes(words: &Words) -> [u8; WORDS_BYTES as usize] {
+    let mut bytes = [0; WORDS_BYTES as usize];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+fn to_words(bytes: &[u8; WORDS_BYTES as usize]) -> Words {
+    let mut words = [0; WORDS];
+    for (word, place) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*place);
+    }
+    words
 }
 
 const fn side(fault: &CopyFault) -> Side {

@@ -258,6 +258,9 @@ impl Kernel {
         }
         let process = self.process_of(t);
         self.processes[process].personality = personality;
+        // Bound: the threads of the process.
+        let threads = self.processes[process].threads;
+        threads.iter(&self.threads).for_each(|thread| self.settle(m, thread));
         Ok(Outcome::DONE)
     }
 }

@@ -8,7 +8,7 @@ use crate::list::{Link, List};
 use crate::machine::Machine;
 use crate::process::{Life, ProcessId};
 use crate::slab::{Id, Slot};
-use crate::thread::{State, ThreadId, linked};
+use crate::thread::{Plain, State, ThreadId, linked};
 use crate::time::timer::TimerId;
 
 mod calls;
@@ -213,6 +213,13 @@ impl Kernel {
         let one = bit(info.number);
         let is_new = self.pending_mut(holder).set & one == 0;
         self.pending_mut(holder).set |= one;
+        match holder {
+            Holder::Thread(t) => self.threads[t].plain = Plain::No,
+            // Bound: its threads.
+            Holder::Process(process) => {
+                self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
+            }
+        }
         // A timer's comes beside another's, because its overruns are counted until it is taken.
         if !is_new && info.number < FIRST_REALTIME && timer.is_none() {
             return;

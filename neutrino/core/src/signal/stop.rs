@@ -9,7 +9,7 @@ use crate::list::List;
 use crate::machine::Machine;
 use crate::process::{End, Life, Notice, ProcessId};
 use crate::sched;
-use crate::thread::{Priority, Sibling, State, ThreadId, slot};
+use crate::thread::{Plain, Priority, Sibling, State, ThreadId, slot};
 
 /// Priority of what the process manager is told.
 const NOTICE_PRIORITY: Priority = Priority(20);
@@ -36,7 +36,11 @@ impl Kernel {
     }
 
     /// The threads of a process, one by one; each may change its state meanwhile.
-    fn each_thread(&mut self, process: ProcessId, mut each: impl FnMut(&mut Self, ThreadId)) {
+    pub(crate) fn each_thread(
+        &mut self,
+        process: ProcessId,
+        mut each: impl FnMut(&mut Self, ThreadId),
+    ) {
         let mut at = self.processes[process].threads.first();
         while let Some(t) = at {
             at = List::<_, Sibling>::next(&self.threads, t);
@@ -76,6 +80,7 @@ impl Kernel {
             return;
         }
         self.processes[process].life = Life::Stopped;
+        self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
         self.park(process);
         self.notify_manager(m, process, Notice::Stopped, number);
     }
@@ -121,6 +126,7 @@ impl Kernel {
             bp: registers.rbp,
         };
         self.processes[process].life = Life::Ending;
+        self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
         self.park(process);
         self.each_thread(process, |kernel, t| kernel.give_up(m, t));
         if self.manager.is_some_and(|channel| self.channels[channel].process == process) {

@@ -4,7 +4,7 @@
 use crate::Kernel;
 use crate::limits::{THREADS, TIMERS};
 use crate::slab::Id;
-use crate::thread::ThreadId;
+use crate::thread::{Plain, ThreadId};
 use crate::time::timer::TimerId;
 
 /// Whose deadline it is.
@@ -162,6 +162,7 @@ impl Kernel {
     /// A waiting thread goes on at this time at the latest.
     pub(crate) fn deadline_set(&mut self, t: ThreadId, at: u64) {
         self.threads[t].deadline = Some(Deadline { at });
+        self.threads[t].plain = Plain::No;
         self.heap_set(Who::Thread(t), at);
     }
 

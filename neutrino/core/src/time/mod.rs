@@ -7,7 +7,7 @@ use neutrino_abi::time::{FOREVER, TIMER_ABSTIME, clock};
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::machine::{Machine, Place};
-use crate::thread::{State, ThreadId, Timeout};
+use crate::thread::{Plain, State, ThreadId, Timeout};
 use crate::time::deadline::Who;
 
 pub mod deadline;
@@ -110,6 +110,7 @@ impl Kernel {
     ) -> Outcome {
         let at = if flags & TIMER_ABSTIME != 0 { time } else { m.now().saturating_add(time) };
         self.threads[t].timeout = (states != 0).then_some(Timeout { states, at });
+        self.threads[t].plain = Plain::No;
         Outcome::DONE
     }
 

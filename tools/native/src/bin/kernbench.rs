@@ -1,0 +1,133 @@
+//! `kernbench`: what kernel calls cost, from user space to user space, in the clock's ticks (under
+//! QEMU's instruction count: instructions). One line for each measure: its name and the median.
+//!
+//! The client is a process of its own: this program starts itself again, and the copy finds the
+//! server's channel behind descriptor 3.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "user space: overflow checks stay on in release"
+)]
+
+#[cfg(target_os = "none")]
+extern crate alloc;
+
+#[cfg(target_os = "none")]
+mod program {
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use neutrino_rt::message::Received;
+    use neutrino_rt::start::Arguments;
+    use neutrino_rt::{Errno, channel, clock, eprintln, message, println, spawn, thread};
+
+    /// Where the copy finds the server.
+    const SERVER: u32 = 3;
+    const ROUNDS: usize = 101;
+    const PRIORITY: u8 = 20;
+    const SCHED_FIFO: u32 = 1;
+    /// Message sizes whose round trip is measured.
+    const SIZES: [usize; 7] = [0, 8, 48, 64, 512, 4096, SIZE_MAX];
+    const SIZE_MAX: usize = 65536;
+
+    fn main(arguments: &Arguments) -> i32 {
+        let ended = match arguments.get(1) {
+            None => serve(Server::Combined).and_then(|()| serve(Server::Separate)),
+            Some("combined") => measure("round_trip").and_then(|()| registers()),
+            Some("separate") => measure("round_trip_separate"),
+            Some(other) => {
+                eprintln!("kernbench: unknown measure {other}; run it without arguments");
+                return 2;
+            }
+        };
+        match ended {
+            Ok(()) => 0,
+            Err(errno) => {
+                eprintln!("kernbench: {errno}");
+                1
+            }
+        }
+    }
+
+    /// How a server answers and waits.
+    #[derive(Clone, Copy)]
+    enum Server {
+        /// `MsgReplyReceive`.
+        Combined,
+        /// `MsgReply`, then `MsgReceive`.
+        Separate,
+    }
+
+    impl Server {
+        const fn measure(self) -> &'static str {
+            match self {
+                Self::Combined => "combined",
+                Self::Separate => "separate",
+            }
+        }
+    }
+
+    /// Echoes what the copy sends, until it ends.
+    fn serve(kind: Server) -> Result<(), Errno> {
+        let chid = channel::create(neutrino_rt::abi::message::chf::DISCONNECT)?;
+        let own = channel::connect_self(chid, 1)?;
+        channel::duplicate_to(own.raw(), SERVER, 0)?;
+        thread::set_priority(SCHED_FIFO, PRIORITY)?;
+        let child = spawn::spawn("/bin/kernbench", &["kernbench", kind.measure()])?;
+        channel::detach(SERVER)?;
+        drop(own);
+        let (answer, mut buffer) = (vec![0x33_u8; SIZE_MAX], vec![0_u8; SIZE_MAX]);
+        let mut next = message::receive(chid, &mut buffer)?;
+        while let Received::Message { rcvid, head } = next {
+            let length = usize::try_from(head.dstmsglen).unwrap_or(usize::MAX).min(SIZE_MAX);
+            let data = answer.get(..length).unwrap_or_default();
+            next = match kind {
+                Server::Combined => message::reply_receive(rcvid, Ok(0), data, chid, &mut buffer)?,
+                Server::Separate => {
+                    message::reply(rcvid, 0, data)?;
+                    message::receive(chid, &mut buffer)?
+                }
+            };
+        }
+        spawn::wait(child)?;
+        Ok(())
+    }
+
+    fn measure(name: &str) -> Result<(), Errno> {
+        for size in SIZES {
+            let sent = vec![0x5a_u8; size];
+            let mut back = vec![0_u8; size];
+            let median = median(|| message::send(SERVER, &sent, &mut back).map(drop))?;
+            println!("{name}_{size} {median}");
+        }
+        Ok(())
+    }
+
+    fn registers() -> Result<(), Errno> {
+        Ok(())
+    }
+
+    /// The median of many runs, without what reading the clock costs.
+    fn median(mut run: impl FnMut() -> Result<(), Errno>) -> Result<u64, Errno> {
+        let mut times: Vec<u64> = Vec::with_capacity(ROUNDS);
+        let mut empty: Vec<u64> = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            let start = clock::ticks();
+            let end = clock::ticks();
+            empty.push(end.wrapping_sub(start));
+            let start = clock::ticks();
+            run()?;
+            let end = clock::ticks();
+            times.push(end.wrapping_sub(start));
+        }
+        times.sort_unstable();
+        empty.sort_unstable();
+        let middle = |of: &[u64]| of.get(of.len() / 2).copied().unwrap_or_default();
+        Ok(middle(&times).saturating_sub(middle(&empty)))
+    }
+
+    neutrino_rt::entry!(main);
+}
+
+#[cfg(not(target_os = "none"))]
+fn main() {}
