@@ -5,7 +5,7 @@
 use crate::server::{Pipes, READING, WRITING};
 use alloc::vec::Vec;
 use neutrino_rt::Errno;
-use neutrino_rt::abi::message::MsgInfo;
+use neutrino_rt::abi::message::Head;
 use neutrino_rt::message::{self, Received};
 use resmgr::{Aside, Engine, Node, Outcome};
 
@@ -68,7 +68,7 @@ pub(crate) fn serve(engine: &mut Engine<Pipes>, chid: u32) -> Errno {
     // Bound: none; this is what a server does.
     loop {
         match message::receive(chid, &mut buffer) {
-            Ok(Received::Message { rcvid, info }) => handle(engine, rcvid, &info, &buffer),
+            Ok(Received::Message { rcvid, head }) => handle(engine, rcvid, &head, &buffer),
             Ok(Received::Pulse(pulse)) => engine.pulse(&pulse),
             Err(Errno::EINTR | Errno::ETIMEDOUT | Errno::EFAULT) => {}
             Err(errno) => return errno,
@@ -77,11 +77,11 @@ pub(crate) fn serve(engine: &mut Engine<Pipes>, chid: u32) -> Errno {
     }
 }
 
-fn handle(engine: &mut Engine<Pipes>, rcvid: u64, info: &MsgInfo, buffer: &[u8]) {
-    let (outcome, data) = engine.handle(rcvid, info, buffer);
+fn handle(engine: &mut Engine<Pipes>, rcvid: u64, head: &Head, buffer: &[u8]) {
+    let (outcome, data) = engine.handle(rcvid, head, buffer);
     let openers = &mut engine.server.openers;
     if core::mem::take(&mut openers.has_to_wait) {
-        openers.requests.put(rcvid, info, buffer);
+        openers.requests.put(rcvid, head, buffer);
         return;
     }
     // A client that is gone needs no answer.
@@ -103,7 +103,7 @@ fn admit(engine: &mut Engine<Pipes>) {
         let Opener { rcvid, .. } = server.openers.waiting.remove(index);
         let Some(request) = server.openers.requests.take(rcvid) else { continue };
         server.openers.admitted = Some(rcvid);
-        handle(engine, rcvid, &request.info, &request.bytes);
+        handle(engine, rcvid, &request.head, &request.bytes);
         engine.server.openers.admitted = None;
     }
 }

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering};
 use neutrino_rt::abi::handle::SYSMGR_COID;
-use neutrino_rt::abi::message::MsgInfo;
+use neutrino_rt::abi::message::Head;
 use neutrino_rt::message::{self, Received};
 use neutrino_rt::{Errno, channel};
 use procnto::builtin::link::{Found, Link, Question, ask, check};
@@ -47,7 +47,7 @@ impl Links {
     ) -> Result<Vec<u8>, Errno> {
         STATE.with(|state| {
             let process = state.processes.get(pid).map_err(|_| Errno::ENOENT)?;
-            check(&request.info, process)
+            check(request.info(), process)
         })?;
         let question = Question { pid, link, rcvid: request.rcvid };
         match &self.found {
@@ -82,7 +82,7 @@ pub(super) fn serve(engine: &mut Engine<ProcFs>, chid: u32) -> Errno {
     // Bound: none; this is what a server does.
     loop {
         match message::receive(chid, &mut buffer) {
-            Ok(Received::Message { rcvid, info }) => handle(engine, rcvid, &info, &buffer),
+            Ok(Received::Message { rcvid, head }) => handle(engine, rcvid, &head, &buffer),
             Ok(Received::Pulse(pulse)) if pulse.code == PULSE_LINK => go_on(engine),
             Ok(Received::Pulse(pulse)) => engine.pulse(&pulse),
             Err(Errno::EINTR | Errno::ETIMEDOUT | Errno::EFAULT) => {}
@@ -91,10 +91,10 @@ pub(super) fn serve(engine: &mut Engine<ProcFs>, chid: u32) -> Errno {
     }
 }
 
-fn handle(engine: &mut Engine<ProcFs>, rcvid: u64, info: &MsgInfo, buffer: &[u8]) {
-    let (outcome, data) = engine.handle(rcvid, info, buffer);
+fn handle(engine: &mut Engine<ProcFs>, rcvid: u64, head: &Head, buffer: &[u8]) {
+    let (outcome, data) = engine.handle(rcvid, head, buffer);
     if let Some(question) = engine.server.links.wanted.take() {
-        engine.server.links.waiting.put(rcvid, info, buffer);
+        engine.server.links.waiting.put(rcvid, head, buffer);
         STATE.with(|state| state.jobs.push_back(Job::Link(question)));
         Kernel.pulse(SYSMGR_COID, PULSE_LINK, 0);
     } else if let Outcome::Reply(answer) = outcome {
@@ -109,7 +109,7 @@ fn go_on(engine: &mut Engine<ProcFs>) {
             continue;
         };
         engine.server.links.found = Some(found);
-        handle(engine, waiting.rcvid, &waiting.info, &waiting.bytes);
+        handle(engine, waiting.rcvid, &waiting.head, &waiting.bytes);
         engine.server.links.found = None;
     }
 }

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 use neutrino_rt::Errno;
-use neutrino_rt::abi::message::MsgInfo;
+use neutrino_rt::abi::message::Head;
 use neutrino_rt::message;
 
 /// A request as it was received.
@@ -11,8 +11,8 @@ use neutrino_rt::message;
 pub struct PutAside {
     /// Names the client until the reply.
     pub rcvid: u64,
-    /// Who it is.
-    pub info: MsgInfo,
+    /// What is known of it.
+    pub head: Head,
     /// The beginning of the message.
     pub bytes: Vec<u8>,
 }
@@ -23,9 +23,9 @@ pub struct Aside(Vec<PutAside>);
 
 impl Aside {
     /// Puts a request aside; `buffer` is what it was received into.
-    pub fn put(&mut self, rcvid: u64, info: &MsgInfo, buffer: &[u8]) {
-        let length = usize::try_from(info.msglen).unwrap_or(usize::MAX).min(buffer.len());
-        self.0.push(PutAside { rcvid, info: *info, bytes: Vec::from(&buffer[..length]) });
+    pub fn put(&mut self, rcvid: u64, head: &Head, buffer: &[u8]) {
+        let length = usize::try_from(head.srcmsglen).unwrap_or(usize::MAX).min(buffer.len());
+        self.0.push(PutAside { rcvid, head: *head, bytes: Vec::from(&buffer[..length]) });
     }
 
     /// Takes a request back.
