@@ -13,7 +13,7 @@ use x86_64::instructions::port::Port;
 use crate::boot::memory_map::{MemoryMap, Range};
 use crate::clock::Clock;
 use crate::cpu::fpu::Method;
-use crate::cpu::percpu::{self, CanonicalBase};
+use crate::cpu::percpu::{self, Canonical};
 use crate::entry::context::{Contexts, Home};
 use crate::irq::ioapic::Router;
 use crate::irq::local::Local;
@@ -36,7 +36,7 @@ pub(crate) struct Machine {
     /// Whose registers (FPU, FS and GS bases) the CPU holds.
     pub(crate) loaded: ThreadSlot,
     /// The user's GS base that the CPU holds.
-    pub(crate) gs_base: CanonicalBase,
+    pub(crate) gs_base: Canonical,
     pub(crate) spaces: Spaces,
     pub(crate) records: Records,
     pub(crate) clock: Clock,
@@ -84,6 +84,7 @@ impl ThreadContexts for Machine {
 
     fn set_home(&mut self, thread: ThreadSlot, space: SpaceSlot, foreign_entry: u64) {
         let root = self.spaces.root_address(space);
+        let foreign_entry = Canonical::new(foreign_entry);
         *self.contexts.home(thread) = Home { root, foreign_entry };
         if self.loaded == thread {
             percpu::set_foreign_entry(foreign_entry);
@@ -105,6 +106,12 @@ impl ThreadContexts for Machine {
     }
 
     #[inline(always)]
+    fn move_words(&mut self, from: ThreadSlot, to: ThreadSlot) {
+        let words = self.contexts.get(from).words();
+        self.contexts.get_mut(to).set_words(&words);
+    }
+
+    #[inline(always)]
     fn set_answer_length(&mut self, thread: ThreadSlot, bytes: u64) {
         self.contexts.get_mut(thread).set_answer_length(bytes);
     }
@@ -123,7 +130,7 @@ impl ThreadContexts for Machine {
     }
 
     fn set_fs_base(&mut self, thread: ThreadSlot, address: u64) {
-        let base = CanonicalBase::new(address);
+        let base = Canonical::new(address);
         self.contexts.get_mut(thread).fs_base = base;
         if self.loaded == thread {
             percpu::set_fs_base(base);
@@ -135,7 +142,7 @@ impl ThreadContexts for Machine {
     }
 
     fn set_gs_base(&mut self, thread: ThreadSlot, address: u64) {
-        let base = CanonicalBase::new(address);
+        let base = Canonical::new(address);
         self.contexts.get_mut(thread).gs_base = base;
         if self.loaded == thread {
             self.gs_base = base;

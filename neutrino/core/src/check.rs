@@ -49,10 +49,6 @@ impl Kernel {
                 &channel.senders,
                 &|thread| matches!(thread.state, State::Send { channel, .. } if channel == id),
             )?;
-            count(
-                &channel.clients,
-                &|thread| matches!(thread.state, State::Reply { channel, .. } if channel == id),
-            )?;
             count(&channel.receivers, &|thread| {
                 matches!(thread.state, State::Receive { channel, takes: Takes::All, .. }
                     if channel == id)
@@ -187,12 +183,12 @@ impl Kernel {
     /// I8, and that nobody more important waits for the CPU.
     fn check_running(&self) -> Verdict {
         for (id, thread) in self.threads.iter() {
-            let is_current = self.cpus.iter().any(|cpu| cpu.current == Some(id));
+            let is_current = self.cpus.iter().any(|cpu| cpu.current.get() == Some(id));
             let is_running = thread.state == State::Running;
             claim(is_current == is_running, "I8: the current thread does not run")?;
         }
         for cpu in &self.cpus {
-            let level = cpu.current.map(|current| self.threads[current].effective.0);
+            let level = cpu.current.get().map(|current| self.threads[current].effective.0);
             let waiting = cpu.ready.iter().rposition(|queue| !queue.is_empty());
             let outranked =
                 waiting.is_some_and(|waiting| level.is_none_or(|l| usize::from(l) < waiting));
@@ -276,12 +272,12 @@ const fn is_queued(state: &State) -> bool {
         State::Ready
         | State::Send { .. }
         | State::Receive { .. }
-        | State::Reply { .. }
         | State::Mutex { .. }
         | State::Futex { .. } => true,
         State::Vacant
         | State::Running
         | State::Stopped
+        | State::Reply { .. }
         | State::SigSuspend
         | State::SigWaitinfo { .. }
         | State::Nanosleep { .. }

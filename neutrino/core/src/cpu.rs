@@ -1,7 +1,8 @@
 //! What each CPU has of its own.
 
 use crate::list::List;
-use crate::thread::{Queue, Thread, ThreadId};
+use crate::slab::Maybe;
+use crate::thread::{Queue, Thread};
 
 /// Priority levels.
 pub(crate) const LEVELS: usize = 256;
@@ -10,7 +11,7 @@ pub(crate) const LEVELS: usize = 256;
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct Cpu {
     /// The running thread; none while it idles.
-    pub(crate) current: Option<ThreadId>,
+    pub(crate) current: Maybe<Thread>,
     /// Ready threads by priority.
     pub(crate) ready: [List<Thread, Queue>; LEVELS],
     /// One bit for each level that is not empty.
@@ -26,7 +27,7 @@ pub struct Cpu {
 impl Cpu {
     /// A CPU without threads.
     pub(crate) const IDLE: Self = Self {
-        current: None,
+        current: Maybe::NOBODY,
         ready: [List::EMPTY; LEVELS],
         levels: [0; LEVELS / 64],
         since: 0,

@@ -101,8 +101,21 @@ type Chunks = Slab<Chunk, { limits::HANDLE_CHUNKS }>;
 pub struct Place(u16);
 
 impl Place {
-    /// The place that a number names.
+    /// The place that the number in a register names.
     #[inline(always)]
+    pub(crate) const fn from_register(number: u64) -> Option<Self> {
+        if number < FD_LIMIT as u64 {
+            return Some(Self(number as u16));
+        }
+        let side = number.wrapping_sub(SIDE_CHANNEL as u64);
+        if side < limits::SIDE_HANDLES as u64 {
+            Some(Self((side as u16).wrapping_add(FD_LIMIT as u16)))
+        } else {
+            None
+        }
+    }
+
+    /// The place that a number names.
     pub(crate) fn from_number(number: u32) -> Option<Self> {
         if number < FD_LIMIT {
             return u16::try_from(number).ok().map(Self);
@@ -270,6 +283,12 @@ impl Table {
 }
 
 impl Kernel {
+    /// What is at a place of a process's table.
+    #[inline(always)]
+    pub(crate) fn handle_at(&self, process: ProcessId, place: Place) -> Option<Handle> {
+        self.processes[process].handles.get(&self.chunks, place)
+    }
+
     /// What a number names in a process's table.
     #[inline(always)]
     pub(crate) fn handle(&self, process: ProcessId, number: u32) -> Option<Handle> {

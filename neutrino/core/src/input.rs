@@ -69,7 +69,7 @@ impl Kernel {
         cpu: usize,
         input: Input,
     ) -> Option<ThreadSlot> {
-        let current = self.cpus.get(cpu).and_then(|cpu| cpu.current);
+        let current = self.cpus.get(cpu).and_then(|cpu| cpu.current.get());
         self.caller = current;
         self.account(m, cpu);
         match (input, current) {

@@ -95,13 +95,7 @@ impl<T: Linked<K>, K> List<T, K> {
         self.insert_after(slab, None, id);
     }
 
-    /// As [`List::push_back`], in the caller's code: for the fast path.
-    #[inline(always)]
-    pub(crate) fn push_back_inline<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
-        self.link_after(slab, self.last.get(), id);
-    }
-
-    /// As [`List::push_front`], in the caller's code.
+    /// As [`List::push_front`], in the caller's code: for the fast path.
     #[inline(always)]
     pub(crate) fn push_front_inline<const N: usize>(&mut self, slab: &mut Slab<T, N>, id: Id<T>) {
         self.link_after(slab, None, id);

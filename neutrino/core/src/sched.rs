@@ -4,6 +4,7 @@ use crate::Kernel;
 use crate::limits;
 use crate::machine::{Machine, ThreadSlot};
 use crate::process::Life;
+use crate::slab::Maybe;
 use crate::thread::{Hold, Plain, Policy, State, ThreadId, slot};
 
 /// Where in its level a thread becomes ready.
@@ -74,7 +75,7 @@ impl Kernel {
         let Some(cpu) = self.cpus.get_mut(cpu) else { return };
         let spent = now.wrapping_sub(cpu.since);
         cpu.since = now;
-        match cpu.current {
+        match cpu.current.get() {
             Some(t) => {
                 let thread = &mut self.threads[t];
                 thread.cpu_time = thread.cpu_time.wrapping_add(spent);
@@ -93,9 +94,9 @@ impl Kernel {
     /// set.
     pub(crate) fn take_off(&mut self, t: ThreadId) {
         if let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu))
-            && cpu.current == Some(t)
+            && cpu.current.get() == Some(t)
         {
-            cpu.current = None;
+            cpu.current = Maybe::NOBODY;
         }
     }
 
@@ -113,12 +114,12 @@ impl Kernel {
         loop {
             self.rotate(cpu);
             self.dispatch(cpu);
-            let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current) else {
+            let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current.get()) else {
                 self.arm(m, cpu, u64::MAX);
                 return None;
             };
             self.prepare(m, current);
-            if self.cpus.get(cpu).and_then(|cpu| cpu.current) == Some(current) {
+            if self.cpus.get(cpu).and_then(|cpu| cpu.current.get()) == Some(current) {
                 self.arm_slice(m, cpu, current);
                 self.threads[current].plain = self.plain(current);
                 return Some(slot(current));
@@ -129,7 +130,7 @@ impl Kernel {
     /// Puts a thread whose slice is over behind its equals.
     fn rotate(&mut self, cpu: usize) {
         let Some(own) = self.cpus.get_mut(cpu) else { return };
-        let Some(current) = own.current else { return };
+        let Some(current) = own.current.get() else { return };
         if own.slice_end > own.since || self.threads[current].policy == Policy::Fifo {
             return;
         }
@@ -165,7 +166,7 @@ impl Kernel {
     /// Switches to the most important ready thread, if it outranks the current one.
     fn dispatch(&mut self, cpu: usize) {
         let Some(own) = self.cpus.get(cpu) else { return };
-        let (current, highest) = (own.current, own.highest());
+        let (current, highest) = (own.current.get(), own.highest());
         let Some(level) = highest else { return };
         if let Some(current) = current {
             if self.threads[current].effective.0 >= level {
@@ -182,7 +183,7 @@ impl Kernel {
         self.transition(next, State::Running);
         self.counters.switches = self.counters.switches.wrapping_add(1);
         if let Some(cpu) = self.cpus.get_mut(cpu) {
-            cpu.current = Some(next);
+            cpu.current = Maybe::new(Some(next));
             cpu.slice_end = cpu.since.saturating_add(self.threads[next].slice_left);
         }
     }

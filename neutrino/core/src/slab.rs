@@ -173,6 +173,14 @@ impl<T: Slot, const N: usize> Slab<T, N> {
         if slot.is_vacant() { None } else { Id::from_index(index) }
     }
 
+    /// The first live object behind a slot number; a turn for each free slot on the way.
+    pub(crate) fn first_from(&self, index: u16) -> Option<Id<T>> {
+        let behind = usize::from(index).saturating_add(1)..=usize::from(self.fresh);
+        let place = self.slots.get(behind)?.iter().position(|slot| !slot.is_vacant())?;
+        let place = u16::try_from(place).ok()?;
+        Id::from_index(index.checked_add(1)?.checked_add(place)?)
+    }
+
     /// Every live object with its index. Costs a turn for each slot ever used.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
         (0_u16..=self.fresh).zip(&self.slots).filter_map(|(index, slot)| {

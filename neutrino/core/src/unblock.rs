@@ -72,9 +72,6 @@ impl Kernel {
         channel: crate::ipc::channel::ChannelId,
         sending: &crate::thread::Sending,
     ) {
-        let mut clients = self.channels[channel].clients;
-        clients.remove(&mut self.threads, t);
-        self.channels[channel].clients = clients;
         let served_by = core::mem::replace(&mut self.threads[t].served_by, Maybe::NOBODY);
         if let Some(server) = served_by.get() {
             // It keeps the priority that it has until it receives again.

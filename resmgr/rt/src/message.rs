@@ -43,7 +43,7 @@ fn parts_of(iovs: &[Iov]) -> (u64, i64) {
 ///
 /// # Errors
 /// EBADF, ESRCH, EFAULT, EINTR, and what the server answers.
-#[inline]
+#[inline(always)]
 pub fn send(coid: u32, message: &[u8], reply: &mut [u8]) -> Result<i64, Errno> {
     if message.len() > SHORT {
         return send_extra(coid, message, reply, None);
@@ -164,7 +164,7 @@ pub fn receive(chid: u32, buffer: &mut [u8]) -> Result<Received, Errno> {
 ///
 /// # Errors
 /// As [`receive`].
-#[inline]
+#[inline(always)]
 pub fn reply_receive(
     rcvid: u64,
     answer: Result<i64, Errno>,

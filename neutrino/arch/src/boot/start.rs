@@ -10,7 +10,7 @@ use super::memory_map::{MemoryMap, Range};
 use super::{Facts, loader};
 use crate::clock::Clock;
 use crate::cpu::features::{self, Features};
-use crate::cpu::percpu::CanonicalBase;
+use crate::cpu::percpu::Canonical;
 use crate::cpu::{self, fpu};
 use crate::entry::context::Contexts;
 use crate::entry::dispatch::{SYSTEM, System};
@@ -118,7 +118,7 @@ fn machine(
         contexts: unsafe { Contexts::new() },
         fpu: fpu::Method::enable(features),
         loaded: NOBODY,
-        gs_base: CanonicalBase::ZERO,
+        gs_base: Canonical::ZERO,
         spaces: Spaces::new(direct_map::frame(map.root())),
         records,
         clock,

@@ -101,21 +101,21 @@ pub(crate) fn set_context_top(top: u64) {
     };
 }
 
-/// Sets where foreign system calls of the running thread continue; 0 for nowhere.
+/// Sets where foreign system calls of the running thread continue; 0 for nowhere. One that is not
+/// canonical would make SYSRET fault in ring 0.
 #[inline(always)]
-pub(crate) fn set_foreign_entry(entry: u64) {
-    // A non-canonical address would make SYSRET fault in ring 0.
-    let entry = if entry < neutrino_abi::memory::USER_END { entry } else { 0 };
+pub(crate) fn set_foreign_entry(entry: Canonical) {
+    let entry = entry.address();
     // SAFETY: GS points to this CPU's block in the kernel; the word is read by `syscall_entry` only.
     unsafe { asm!("mov gs:[24], {}", in(reg) entry, options(nostack, preserves_flags)) };
 }
 
-/// A segment base that WRMSR takes.
+/// An address that WRMSR and SYSRET take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CanonicalBase(u64);
+pub(crate) struct Canonical(u64);
 
-impl CanonicalBase {
-    /// Base 0.
+impl Canonical {
+    /// Address 0.
     pub(crate) const ZERO: Self = Self(0);
 
     /// The core checks what users give; what slips through is 0.
@@ -142,13 +142,13 @@ impl CanonicalBase {
 
 /// Sets the FS base of the running thread.
 #[inline(always)]
-pub(crate) fn set_fs_base(base: CanonicalBase) {
+pub(crate) fn set_fs_base(base: Canonical) {
     base.write(FS_BASE);
 }
 
 /// Sets the GS base that the running thread gets back on its way to user space.
 #[inline(always)]
-pub(crate) fn set_user_gs_base(base: CanonicalBase) {
+pub(crate) fn set_user_gs_base(base: Canonical) {
     base.write(KERNEL_GS_BASE);
 }
 

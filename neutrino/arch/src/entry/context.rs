@@ -15,7 +15,7 @@ use neutrino_core::limits::THREADS;
 use neutrino_core::machine::{StartRegisters, ThreadSlot};
 
 use crate::cpu::fpu::Area;
-use crate::cpu::percpu::CanonicalBase;
+use crate::cpu::percpu::Canonical;
 
 const USER_CODE: u64 = 0x23;
 const USER_DATA: u64 = 0x1b;
@@ -216,9 +216,9 @@ impl CallRegisters for CallFrame {
 pub(crate) struct Context {
     frame: Frame,
     /// FS base.
-    pub(crate) fs_base: CanonicalBase,
+    pub(crate) fs_base: Canonical,
     /// GS base of user space.
-    pub(crate) gs_base: CanonicalBase,
+    pub(crate) gs_base: Canonical,
     /// Floating-point state.
     pub(crate) area: Area,
 }
@@ -230,8 +230,8 @@ impl Context {
     const fn new() -> Self {
         Self {
             frame: Frame::new(),
-            fs_base: CanonicalBase::ZERO,
-            gs_base: CanonicalBase::ZERO,
+            fs_base: Canonical::ZERO,
+            gs_base: Canonical::ZERO,
             area: Area::new(),
         }
     }
@@ -273,8 +273,8 @@ impl Context {
             rdi: start.argument,
             ..Registers::default()
         });
-        self.fs_base = CanonicalBase::new(start.fs_base);
-        self.gs_base = CanonicalBase::new(start.gs_base);
+        self.fs_base = Canonical::new(start.fs_base);
+        self.gs_base = Canonical::new(start.gs_base);
         self.area.reset();
     }
 
@@ -321,12 +321,12 @@ pub(crate) struct Home {
     /// Its top page table, as CR3 takes it.
     pub(crate) root: u64,
     /// Where its foreign calls continue; 0 for nowhere.
-    pub(crate) foreign_entry: u64,
+    pub(crate) foreign_entry: Canonical,
 }
 
 #[unsafe(link_section = ".bss..tables")]
 static HOMES: Table<[Home; THREADS]> =
-    Table(UnsafeCell::new([Home { root: 0, foreign_entry: 0 }; THREADS]));
+    Table(UnsafeCell::new([Home { root: 0, foreign_entry: Canonical::ZERO }; THREADS]));
 
 /// The contexts of all threads.
 #[derive(Debug)]

@@ -48,8 +48,6 @@ pub struct Channel {
     pub(crate) receivers: List<Thread, Queue>,
     /// Threads in `MsgReceivePulse`.
     pub(crate) pulse_receivers: List<Thread, Queue>,
-    /// Clients that wait for a reply.
-    pub(crate) clients: List<Thread, Queue>,
     /// Threads that received here last: those a queued client boosts, if they do not wait.
     pub(crate) servers: List<Thread, Server>,
     /// Connections to it.
@@ -67,7 +65,6 @@ impl Slot for Channel {
         pulses: List::EMPTY,
         receivers: List::EMPTY,
         pulse_receivers: List::EMPTY,
-        clients: List::EMPTY,
         servers: List::EMPTY,
         connections: List::EMPTY,
     };
@@ -143,9 +140,7 @@ impl Kernel {
         while let Some(client) = self.channels[id].senders.first() {
             self.wake_with(m, client, Err(Errno::ESRCH));
         }
-        while let Some(client) = self.channels[id].clients.first() {
-            self.wake_with(m, client, Err(Errno::ESRCH));
-        }
+        self.free_clients(m, id);
         while let Some(server) = self.channels[id].receivers.first() {
             self.wake_with(m, server, Err(Errno::EBADF));
         }
@@ -163,6 +158,19 @@ impl Kernel {
             self.connection_orphan(m, connection);
         }
         self.channels.remove(id);
+    }
+
+    /// Frees everybody who waits for a reply. They are on no list, so that sends and replies need
+    /// not keep one.
+    // Bound: the table of threads.
+    fn free_clients(&mut self, m: &mut impl Machine, id: ChannelId) {
+        let mut next = self.threads.first_from(0);
+        while let Some(t) = next {
+            next = self.threads.first_from(t.index());
+            if matches!(self.threads[t].state, State::Reply { channel, .. } if channel == id) {
+                self.wake_with(m, t, Err(Errno::ESRCH));
+            }
+        }
     }
 
     /// The priority that a channel's queue asks of its servers.

@@ -89,9 +89,6 @@ impl Kernel {
             client,
             State::Reply { channel, sending: *sending, sequence, asked: Asked::No },
         );
-        let mut clients = self.channels[channel].clients;
-        clients.push_back(&mut self.threads, client);
-        self.channels[channel].clients = clients;
         // A time-out that covers SEND only ends here; one that covers REPLY begins or goes on.
         self.deadline_clear(client);
         self.watch(m, client);

@@ -12,7 +12,7 @@ use neutrino_abi::calls::{Registers, number};
 use neutrino_abi::message::SendExtra;
 
 use crate::Kernel;
-use crate::handles::Target;
+use crate::handles::{self, Target};
 use crate::ipc::channel::ChannelId;
 use crate::ipc::deliver::rcvid;
 use crate::ipc::reply::RegisterAnswer;
@@ -43,7 +43,7 @@ impl Kernel {
     ) -> Option<ThreadSlot> {
         match call.number() {
             number::MsgSendRegisters => {
-                let coid = u32::try_from(call.argument(0)).ok()?;
+                let coid = call.argument(0);
                 let (message, reply) = register_buffers(call.argument(1), call.argument(8))?;
                 self.fast_send(m, cpu, coid, (message, reply))
             }
@@ -55,7 +55,7 @@ impl Kernel {
                 self.fast_turn(m, cpu, &Turn { rcvid, status, answer, chid, buffer })
             }
             number::MsgSend if call.argument(5) == 0 => {
-                let coid = u32::try_from(call.argument(0)).ok()?;
+                let coid = call.argument(0);
                 let message = flat(call.argument(1), call.argument(2))?;
                 let reply = flat(call.argument(3), call.argument(4))?;
                 self.fast_send(m, cpu, coid, (message, reply))
@@ -95,7 +95,7 @@ impl Kernel {
         let own = self.cpus.get_mut(cpu)?;
         let spent = now.wrapping_sub(own.since);
         own.since = now;
-        own.current = Some(other);
+        own.current = Maybe::new(Some(other));
         let thread = &mut self.threads[t];
         thread.cpu_time = thread.cpu_time.wrapping_add(spent);
         Some(slot(other))
@@ -106,11 +106,12 @@ impl Kernel {
         &mut self,
         m: &mut impl Machine,
         cpu: usize,
-        coid: u32,
+        coid: u64,
         (message, reply): (Buffer, Buffer),
     ) -> Option<ThreadSlot> {
-        let t = self.cpus.get(cpu)?.current?;
-        let handle = self.handle(self.threads[t].process, coid)?;
+        let t = self.cpus.get(cpu)?.current.get()?;
+        let (place, coid) = (handles::Place::from_register(coid)?, coid as u32);
+        let handle = self.handle_at(self.threads[t].process, place)?;
         let Target::Connection(connection) = handle.target else { return None };
         let channel = self.connections[connection].channel?;
         let receiver = self.channels[channel].receivers.first()?;
@@ -132,9 +133,7 @@ impl Kernel {
         let sequence = self.next_sequence();
         m.set_result(slot(receiver), rcvid(t, sequence).cast_signed());
         self.connection_share(connection);
-        let own = &mut self.channels[channel];
-        own.receivers.remove_inline(&mut self.threads, receiver);
-        own.clients.push_back_inline(&mut self.threads, t);
+        self.channels[channel].receivers.remove_inline(&mut self.threads, receiver);
         let client = &mut self.threads[t];
         client.served_by = Maybe::new(Some(receiver));
         let priority = client.effective;
@@ -148,7 +147,7 @@ impl Kernel {
 
     #[inline(always)]
     fn fast_turn(&mut self, m: &mut impl Machine, cpu: usize, turn: &Turn) -> Option<ThreadSlot> {
-        let t = self.cpus.get(cpu)?.current?;
+        let t = self.cpus.get(cpu)?.current.get()?;
         let client = self.threads[t].serving.get()?;
         let State::Reply { channel, sending, sequence, asked: Asked::No } =
             self.threads[client].state
@@ -170,14 +169,13 @@ impl Kernel {
         // Commit: nothing below fails.
         if turn.answer.is_words() && sending.reply.is_words() {
             m.move_words(slot(t), slot(client));
-            m.set_answer_length(slot(client), turn.answer.length);
+            let length = turn.answer.length.min(sending.reply.length);
+            m.set_answer_length(slot(client), length);
         }
         m.set_result(slot(client), turn.status);
         let connection = &mut self.connections[sending.connection];
         connection.references = connection.references.wrapping_sub(1);
-        let own = &mut self.channels[channel];
-        own.clients.remove_inline(&mut self.threads, client);
-        own.receivers.push_front_inline(&mut self.threads, t);
+        self.channels[channel].receivers.push_front_inline(&mut self.threads, t);
         self.threads[client].served_by = Maybe::NOBODY;
         let server = &mut self.threads[t];
         server.serving = Maybe::NOBODY;
@@ -209,7 +207,7 @@ impl Kernel {
         to: (ThreadId, &Buffer),
     ) -> bool {
         if from.1.is_words() && to.1.is_words() {
-            return from.1.length <= to.1.length;
+            return true;
         }
         let length = from.1.length.min(to.1.length);
         if length == 0 {

@@ -99,7 +99,14 @@ impl Kernel {
         let (client, sending) = self.client_sending(t, reply.rcvid)?;
         let from = Span { thread: t, buffer: reply.buffer, offset: 0 };
         let to = Span { thread: client, buffer: sending.reply, offset: 0 };
-        let moved = self.transfer(m, &from, &to);
+        let whole = reply.buffer.is_words() && sending.reply.is_words() && sending.written == 0;
+        let moved = if whole {
+            // The words behind the answer's length are of no account: all of them move.
+            m.move_words(slot(t), slot(client));
+            Ok(reply.buffer.length.min(sending.reply.length))
+        } else {
+            self.transfer(m, &from, &to)
+        };
         match moved {
             Ok(bytes) => {
                 if sending.reply.is_words() {

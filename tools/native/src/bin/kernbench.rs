@@ -32,8 +32,11 @@ mod program {
 
     fn main(arguments: &Arguments) -> i32 {
         let ended = match arguments.get(1) {
-            None => serve(Server::Combined).and_then(|()| serve(Server::Separate)),
-            Some("combined") => measure("round_trip").and_then(|()| registers()),
+            None => serve(Server::Words)
+                .and_then(|()| serve(Server::Combined))
+                .and_then(|()| serve(Server::Separate)),
+            Some("words") => words(),
+            Some("combined") => measure("round_trip"),
             Some("separate") => measure("round_trip_separate"),
             Some(other) => {
                 eprintln!("kernbench: unknown measure {other}; run it without arguments");
@@ -52,6 +55,8 @@ mod program {
     /// How a server answers and waits.
     #[derive(Clone, Copy)]
     enum Server {
+        /// `MsgReplyReceive`, with answers of a size known when it is compiled.
+        Words,
         /// `MsgReplyReceive`.
         Combined,
         /// `MsgReply`, then `MsgReceive`.
@@ -61,6 +66,7 @@ mod program {
     impl Server {
         const fn measure(self) -> &'static str {
             match self {
+                Self::Words => "words",
                 Self::Combined => "combined",
                 Self::Separate => "separate",
             }
@@ -82,6 +88,9 @@ mod program {
             let length = usize::try_from(head.dstmsglen).unwrap_or(usize::MAX).min(SIZE_MAX);
             let data = answer.get(..length).unwrap_or_default();
             next = match kind {
+                Server::Words => {
+                    message::reply_receive(rcvid, Ok(0), &[0x33; 48], chid, &mut buffer)?
+                }
                 Server::Combined => message::reply_receive(rcvid, Ok(0), data, chid, &mut buffer)?,
                 Server::Separate => {
                     message::reply(rcvid, 0, data)?;
@@ -103,7 +112,13 @@ mod program {
         Ok(())
     }
 
-    fn registers() -> Result<(), Errno> {
+    /// Short messages of a size known when the program is compiled, as real ones are.
+    fn words() -> Result<(), Errno> {
+        let median_0 = median(|| message::send(SERVER, &[], &mut []).map(drop))?;
+        println!("round_trip_words_0 {median_0}");
+        let mut back = [0; 48];
+        let median_48 = median(|| message::send(SERVER, &[0x5a; 48], &mut back).map(drop))?;
+        println!("round_trip_words_48 {median_48}");
         Ok(())
     }
 
