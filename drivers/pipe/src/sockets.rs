@@ -37,7 +37,8 @@ impl Sockets {
     /// Makes two sockets, each the other's peer.
     pub(crate) fn pair(&mut self, request: &Request<'_>, number: u32) -> Result<(u64, u64), Errno> {
         let kind = Kind::of(number)?;
-        let maker = Maker { pid: request.info.pid, uid: request.info.euid, gid: request.info.egid };
+        let maker =
+            Maker { pid: request.info().pid, uid: request.info().euid, gid: request.info().egid };
         let (one, two) = (self.last + 1, self.last + 2);
         self.last = two;
         self.sockets.insert(one, Socket::new(kind, maker, two));
@@ -139,7 +140,7 @@ impl Sockets {
                 Ok(self.send(request, id, data, message.flags | extra))
             }),
             kind::SOCKET_RECEIVE => request.header::<Receive>().map(|message| {
-                let room = usize::try_from(request.info.dstmsglen).unwrap_or(usize::MAX);
+                let room = usize::try_from(request.head.dstmsglen).unwrap_or(usize::MAX);
                 let length = usize::try_from(message.nbytes).unwrap_or(usize::MAX).min(room);
                 let control = (message.control_max as usize).min(room);
                 let flags = message.flags | extra;
@@ -162,7 +163,7 @@ impl Sockets {
             return Err(Errno::EISCONN);
         }
         let offset = size_of::<Send>();
-        let sent = request.info.srcmsglen.saturating_sub(offset as u64);
+        let sent = request.head.srcmsglen.saturating_sub(offset as u64);
         let length = usize::try_from(message.nbytes.min(sent)).map_err(|_| Errno::EMSGSIZE)?;
         Ok(DataAt { offset, length })
     }

@@ -211,7 +211,7 @@ impl Server for ProcFs {
         offset: u64,
         length: usize,
     ) -> Outcome {
-        let text = match text(ocb.node, request.info.pid) {
+        let text = match text(ocb.node, request.info().pid) {
             Ok(text) => text,
             Err(errno) => return Outcome::Reply(Err(errno)),
         };
