@@ -11,7 +11,7 @@
 //! parent's memory and yet have a state of its own.
 //!
 //! What it cannot do it refuses with the errno that the table names. `cargo run -p libc-shim` on
-//! the host prints that table as `docs/linux-calls.md`.
+//! the host writes that table into `docs/limits.md`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![allow(
     clippy::arithmetic_side_effects,
@@ -59,6 +59,6 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
 }
 
 #[cfg(not(target_os = "none"))]
-fn main() {
-    println!("{}", table::Limits);
+fn main() -> std::io::Result<()> {
+    table::write_page()
 }

@@ -1,5 +1,5 @@
-//! The table of Linux calls: what each is answered by, and how well. `docs/linux-calls.md` is made from
-//! it.
+//! The table of Linux calls: what each is answered by, and how well. The last section of
+//! `docs/limits.md` is made from it.
 
 use crate::block::Restart;
 use crate::dispatch::{Args, Caller};
@@ -54,7 +54,7 @@ pub(crate) fn find(number: u64) -> Option<&'static Row> {
     ROWS.get(position.checked_sub(1)?)
 }
 
-/// The page that documents the limits.
+/// The section of `docs/limits.md` that the table makes.
 #[cfg(not(target_os = "none"))]
 #[derive(Debug)]
 pub(crate) struct Limits;
@@ -62,11 +62,8 @@ pub(crate) struct Limits;
 #[cfg(not(target_os = "none"))]
 impl core::fmt::Display for Limits {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        writeln!(f, "# Limits of the Linux personality\n")?;
-        writeln!(
-            f,
-            "Made by `cargo run -p libc-shim`; the source is `libc-shim/shim/src/rows.rs`.\n"
-        )?;
+        writeln!(f, "{HEADING}\n")?;
+        writeln!(f, "Made by `cargo run -p libc-shim` of `libc-shim/shim/src/rows.rs`.\n")?;
         let count =
             |wanted: fn(&Support) -> bool| ROWS.iter().filter(|row| wanted(&row.support)).count();
         let supported = count(|support| matches!(support, Support::Supported));
@@ -89,9 +86,34 @@ impl core::fmt::Display for Limits {
     }
 }
 
+#[cfg(not(target_os = "none"))]
+const HEADING: &str = "## Linux calls";
+
+#[cfg(not(target_os = "none"))]
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md");
+
+/// The page as it should be, from the page as it is.
+#[cfg(not(target_os = "none"))]
+fn page(now: &str) -> String {
+    let by_hand = now.split_once(HEADING).map_or(now, |(by_hand, _)| by_hand);
+    format!("{}\n\n{Limits}", by_hand.trim_end())
+}
+
+/// Writes the section anew.
+#[cfg(not(target_os = "none"))]
+pub(crate) fn write_page() -> std::io::Result<()> {
+    std::fs::write(PAGE, page(&std::fs::read_to_string(PAGE)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_limits_is_up_to_date() {
+        let now = std::fs::read_to_string(PAGE).unwrap();
+        assert!(now == page(&now), "run `cargo run -p libc-shim`");
+    }
 
     #[test]
     fn every_row_is_found_by_its_number_and_comes_in_order() {
