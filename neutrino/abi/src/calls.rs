@@ -348,13 +348,16 @@ macro_rules! define_calls {
             /// [`Errno::ENOSYS`] for an unknown number; [`Errno::EINVAL`] for an argument that its
             /// type cannot hold.
             #[inline]
-            pub fn decode(frame: &Frame) -> Result<Self, Errno> {
-                #[allow(unused_mut, unused_variables, reason = "calls without arguments")]
-                let mut arguments = frame.arguments.into_iter();
-                match frame.number {
-                    $($number => Ok(Self::$name {
-                        $($arg: Register::from_register(arguments.next().unwrap_or(0))?),*
-                    }),)+
+            pub fn decode(frame: &impl Registers) -> Result<Self, Errno> {
+                match frame.number() {
+                    $($number => {
+                        #[allow(unused_mut, unused_variables, reason = "calls without arguments")]
+                        let mut index = 0..;
+                        Ok(Self::$name { $($arg: {
+                            let index = index.next().unwrap_or(usize::MAX);
+                            Register::from_register(frame.argument(index))?
+                        }),* })
+                    })+
                     _ => Err(Errno::ENOSYS),
                 }
             }

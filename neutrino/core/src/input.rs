@@ -1,6 +1,6 @@
 //! The way into the kernel.
 
-use neutrino_abi::calls::{Call, Frame};
+use neutrino_abi::calls::{Call, Frame, Registers};
 use neutrino_abi::signal::{SignalInfo, number};
 
 use crate::Kernel;
@@ -69,11 +69,13 @@ impl Kernel {
         cpu: usize,
         input: Input,
     ) -> Option<ThreadSlot> {
+        if let Input::Call(frame) = &input {
+            return self.call_slow(m, cpu, frame);
+        }
         let current = self.cpus.get(cpu).and_then(|cpu| cpu.current.get());
         self.caller = current;
         self.account(m, cpu);
         match (input, current) {
-            (Input::Call(frame), Some(caller)) => self.call_frame(m, caller, &frame),
             (Input::PageFault { address, access, error }, Some(caller)) => {
                 self.page_fault(m, caller, address, access, error);
             }
@@ -94,6 +96,7 @@ impl Kernel {
             }
             (Input::Timer, _) => self.time_fire(m),
             (Input::Reschedule, _) => {}
+            (Input::Call(_), Some(_)) => {}
             (Input::Call(_) | Input::PageFault { .. } | Input::Exception { .. }, None) => {
                 debug_assert!(false, "I8: an idle CPU made a call");
             }
@@ -102,21 +105,45 @@ impl Kernel {
         self.choose(m, cpu)
     }
 
-    fn call_frame(&mut self, m: &mut impl Machine, caller: ThreadId, frame: &Frame) {
+    /// A kernel call by the general path. Most calls ask or move bytes: they end here, without the
+    /// question who runs, if they have changed nothing that decides it.
+    #[inline(never)]
+    pub fn call_slow(
+        &mut self,
+        m: &mut impl Machine,
+        cpu: usize,
+        frame: &impl Registers,
+    ) -> Option<ThreadSlot> {
+        let Some(caller) = self.cpus.get(cpu).and_then(|cpu| cpu.current.get()) else {
+            debug_assert!(false, "I8: an idle CPU made a call");
+            return self.choose(m, cpu);
+        };
+        self.caller = Some(caller);
+        self.account(m, cpu);
+        self.unsettled = false;
+        self.call_frame(m, caller, frame);
+        self.caller = None;
+        if self.unsettled { self.choose(m, cpu) } else { Some(slot(caller)) }
+    }
+
+    fn call_frame(&mut self, m: &mut impl Machine, caller: ThreadId, frame: &impl Registers) {
         self.counters.calls = self.counters.calls.wrapping_add(1);
         let result = match Call::decode(frame) {
             Ok(call) => self.call(m, caller, &call),
             Err(errno) => Err(errno),
         };
-        let keeps_timeout = matches!(frame.number, neutrino_abi::calls::number::TimerTimeout);
         match result {
             Ok(Outcome::Value(value)) => m.set_result(slot(caller), value),
             Err(errno) => m.set_result(slot(caller), errno.to_result()),
             Ok(Outcome::Gone) if self.caller == Some(caller) => {}
             Ok(Outcome::Blocked | Outcome::Gone) => return,
         }
-        if !keeps_timeout && !self.threads[caller].state.is_blocked() {
+        if self.threads[caller].timeout.is_some()
+            && frame.number() != neutrino_abi::calls::number::TimerTimeout
+            && !self.threads[caller].state.is_blocked()
+        {
             self.threads[caller].timeout = None;
+            self.unsettled = true;
         }
     }
 

@@ -104,6 +104,8 @@ pub struct Kernel {
     pub(crate) orphan_pulses: u16,
     /// Where the process manager is told of processes.
     pub(crate) manager: Option<ChannelId>,
+    /// Whether this entry has changed what decides who runs, so that somebody is to be chosen.
+    pub(crate) unsettled: bool,
     /// The thread whose call is being carried out.
     pub(crate) caller: Option<ThreadId>,
     pub(crate) counters: Counters,
@@ -137,6 +139,7 @@ impl Kernel {
             program_pulses: 0,
             orphan_pulses: 0,
             manager: None,
+            unsettled: false,
             caller: None,
             counters: Counters { switches: 0, interrupts: 0, calls: 0 },
         }

@@ -82,6 +82,7 @@ impl Kernel {
         let ready = self.poll_evaluate(m, t, &poll)?;
         let old_mask = self.threads[t].mask;
         if let Some(mask) = new_mask {
+            self.unsettled = true;
             self.threads[t].mask = mask & !crate::signal::UNBLOCKABLE;
         }
         if self.deliverable(t) != 0 && ready == 0 {
@@ -90,10 +91,12 @@ impl Kernel {
             return Err(Errno::EINTR);
         }
         if ready > 0 || timeout == 0 {
+            self.unsettled = true;
             self.threads[t].mask = old_mask;
             return Ok(Outcome::value(ready));
         }
         if let Err(errno) = self.poll_enter(m, t, &poll) {
+            self.unsettled = true;
             self.threads[t].mask = old_mask;
             return Err(errno);
         }

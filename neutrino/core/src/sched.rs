@@ -48,6 +48,7 @@ impl Kernel {
     }
 
     pub(crate) fn enqueue(&mut self, t: ThreadId, end: End) {
+        self.unsettled = true;
         let level = self.threads[t].effective.0;
         let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu)) else { return };
         if let Some(queue) = cpu.ready.get_mut(usize::from(level)) {
@@ -60,6 +61,7 @@ impl Kernel {
     }
 
     pub(crate) fn dequeue(&mut self, t: ThreadId) {
+        self.unsettled = true;
         let level = self.threads[t].effective.0;
         let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu)) else { return };
         if let Some(queue) = cpu.ready.get_mut(usize::from(level)) {
@@ -93,6 +95,7 @@ impl Kernel {
     /// Takes the current thread off its CPU (it blocks, stops or ends); its state is the caller's to
     /// set.
     pub(crate) fn take_off(&mut self, t: ThreadId) {
+        self.unsettled = true;
         if let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu))
             && cpu.current.get() == Some(t)
         {

@@ -387,6 +387,7 @@ impl Kernel {
     #[inline(always)]
     pub(crate) fn transition(&mut self, thread: ThreadId, to: State) {
         debug_assert!(!self.threads[thread].is_vacant() || !matches!(to, State::Running), "I2");
+        self.unsettled = true;
         self.threads[thread].state = to;
     }
 

@@ -277,6 +277,7 @@ impl Kernel {
         // Commit: nothing below fails.
         let thread = &mut self.threads[target];
         (thread.policy, thread.base, thread.plain) = (policy, base, Plain::No);
+        self.unsettled = true;
         if thread.serving.get().is_none() {
             thread.inherited = None;
         }

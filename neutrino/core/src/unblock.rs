@@ -111,6 +111,7 @@ impl Kernel {
             && result.is_ok()
             && let Some(mask) = self.threads[t].saved_mask.take()
         {
+            self.unsettled = true;
             self.threads[t].mask = mask;
         }
         m.set_result(slot(t), result.unwrap_or_else(Errno::to_result));

@@ -179,12 +179,6 @@ impl CallFrame {
         // the table of contexts, which is never freed, and every offset used is one of its words.
         unsafe { self.0.byte_add(offset).cast::<u64>().read() }
     }
-
-    /// The kernel call in the registers.
-    pub(crate) fn call(self) -> neutrino_abi::calls::Frame {
-        let arguments = core::array::from_fn(|index| self.argument(index));
-        neutrino_abi::calls::Frame { number: self.number(), arguments }
-    }
 }
 
 impl CallRegisters for CallFrame {

@@ -47,6 +47,15 @@ impl System {
         }
     }
 
+    /// A kernel call that the fast path leaves.
+    #[inline(never)]
+    fn call(&mut self, frame: &CallFrame) -> u64 {
+        match self.kernel.call_slow(&mut self.machine, CPU, frame) {
+            Some(thread) => self.resume(thread),
+            None => 0,
+        }
+    }
+
     /// Gives the CPU to a thread and tells where its registers are.
     #[inline(always)]
     fn resume(&mut self, thread: ThreadSlot) -> u64 {
@@ -92,7 +101,7 @@ extern "C" fn enter_call(frame: CallFrame) -> ! {
             None => 0,
             Some(system) => match system.kernel.fast(&mut system.machine, CPU, &frame) {
                 Some(thread) => system.resume(thread),
-                None => system.run(Input::Call(frame.call())),
+                None => system.call(&frame),
             },
         }
     };

@@ -15,11 +15,13 @@ pub(crate) const PAGE: u64 = 4096;
 const WORDS: usize = 512;
 
 /// The kernel's address of a physical one.
+#[inline(always)]
 pub(crate) fn pointer(physical: u64) -> *mut u8 {
     core::ptr::with_exposed_provenance_mut((BASE | physical) as usize)
 }
 
 /// The physical address of a frame.
+#[inline(always)]
 pub(crate) fn address(frame: FrameNumber) -> u64 {
     u64::from(frame.0) * PAGE
 }
@@ -30,6 +32,7 @@ pub(crate) fn frame(physical: u64) -> FrameNumber {
 }
 
 /// The kernel's address of a frame.
+#[inline(always)]
 pub(crate) fn frame_pointer(frame: FrameNumber) -> *mut u8 {
     pointer(address(frame))
 }
@@ -39,6 +42,16 @@ pub(crate) fn read_word(frame: FrameNumber, index: usize) -> u64 {
     let word = frame_pointer(frame).cast::<u64>().wrapping_add(index & (WORDS - 1));
     // SAFETY: frames come from the core or from page tables and are RAM, all of which is mapped; the
     // index is masked. Volatile, as the CPU sets bits in page tables.
+    unsafe { word.read_volatile() }
+}
+
+/// Reads word `index` (masked) of the page table at a physical address (rounded down to a page).
+#[inline(always)]
+pub(crate) fn read_entry(table: u64, index: usize) -> u64 {
+    let offset = (index & (WORDS - 1)) as u64 * 8;
+    let word = pointer(table & !(PAGE - 1) | offset).cast::<u64>();
+    // SAFETY: tables come from page tables and are RAM, all of which is mapped; the offset stays in
+    // the page. Volatile, as the CPU sets bits in page tables.
     unsafe { word.read_volatile() }
 }
 

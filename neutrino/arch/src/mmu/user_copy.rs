@@ -17,6 +17,7 @@ fn rest_of_page(address: u64) -> u64 {
 }
 
 impl Spaces {
+    #[inline(always)]
     fn pointer(&self, space: SpaceSlot, address: u64, access: Access) -> Result<*mut u8, Fault> {
         let needed = match access {
             Access::Read | Access::Execute => PRESENT | USER,

@@ -100,6 +100,7 @@ impl Kernel {
             _ => return Err(Errno::EINVAL),
         };
         self.store_optional(m, Place { space: self.space(t), address: old }, &mask)?;
+        self.unsettled = true;
         self.threads[t].mask = new & !UNBLOCKABLE;
         Ok(Outcome::DONE)
     }
@@ -114,6 +115,7 @@ impl Kernel {
         let thread = &mut self.threads[t];
         thread.saved_mask = Some(thread.saved_mask.unwrap_or(thread.mask));
         thread.mask = set & !UNBLOCKABLE;
+        self.unsettled = true;
         self.discard_ignored(t);
         self.may_wait(t)?;
         self.transition(t, State::SigSuspend);
@@ -193,6 +195,7 @@ impl Kernel {
         self.store_optional(m, at(mask), &restored)?;
         if deliverable == 0 {
             if let Some(saved) = self.threads[t].saved_mask.take() {
+                self.unsettled = true;
                 self.threads[t].mask = saved;
             }
             return Ok(Outcome::value(0));
@@ -223,6 +226,7 @@ impl Kernel {
         match loaded {
             Ok(registers) => {
                 m.set_registers(slot(t), &registers);
+                self.unsettled = true;
                 self.threads[t].mask = mask & !UNBLOCKABLE;
             }
             Err(_) => {

@@ -213,6 +213,7 @@ impl Kernel {
         let one = bit(info.number);
         let is_new = self.pending_mut(holder).set & one == 0;
         self.pending_mut(holder).set |= one;
+        self.unsettled = true;
         match holder {
             Holder::Thread(t) => self.threads[t].plain = Plain::No,
             // Bound: its threads.

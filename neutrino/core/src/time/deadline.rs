@@ -127,6 +127,7 @@ impl Kernel {
 
     /// Adds or moves a deadline.
     pub(crate) fn heap_set(&mut self, who: Who, at: u64) {
+        self.unsettled = true;
         self.heap_remove(who);
         let index = self.deadlines.length;
         if index >= ROOM {
@@ -139,6 +140,7 @@ impl Kernel {
 
     /// Takes a deadline out, if it is in.
     pub(crate) fn heap_remove(&mut self, who: Who) {
+        self.unsettled = true;
         let index = self.heap_position(who);
         if self.deadlines.node(index).is_none_or(|node| node.who != who) {
             return;

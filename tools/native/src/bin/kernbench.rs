@@ -119,6 +119,8 @@ mod program {
         let mut back = [0; 48];
         let median_48 = median(|| message::send(SERVER, &[0x5a; 48], &mut back).map(drop))?;
         println!("round_trip_words_48 {median_48}");
+        let median_flags = median(|| channel::flags(SERVER, 0, 0).map(drop))?;
+        println!("connect_flags {median_flags}");
         Ok(())
     }
 
