@@ -52,7 +52,13 @@ unsafe fn invoke(number: u64, arguments: [u64; 6]) -> i64 {
 macro_rules! define_stubs {
     ($($(#[doc = $doc:literal])+ $number:literal $name:ident { $($arg:ident: $ty:ty),* })+) => {
         /// One function for each row of the table of kernel calls.
-        #[allow(non_snake_case, dead_code, clippy::missing_safety_doc, reason = "made from the table")]
+        #[allow(
+            non_snake_case,
+            dead_code,
+            clippy::missing_safety_doc,
+            clippy::too_many_arguments,
+            reason = "made from the table"
+        )]
         mod raw {
             use super::{Errno, Outcome, Register, invoke, number};
             $(

@@ -8,7 +8,7 @@ use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::{ConnectionId, Phase};
 use crate::ipc::event::Action;
 use crate::list::List;
-use crate::thread::{Queue, Server, State, Takes, Thread, ThreadId};
+use crate::thread::{NO_EXTRA, Plain, Queue, Server, State, Takes, Thread, ThreadId};
 
 type Verdict = Result<(), &'static str>;
 
@@ -31,7 +31,9 @@ impl Kernel {
         self.check_running()?;
         self.check_pulses()?;
         self.check_processes()?;
-        self.check_deadlines()
+        self.check_deadlines()?;
+        self.check_plain()?;
+        self.check_extras()
     }
 
     /// I1, I3: every queue holds threads in its state, and every thread in such a state is queued.
@@ -225,12 +227,34 @@ impl Kernel {
         claim(right, "a thread that does not wait has a deadline")
     }
 
+    /// I9.
+    fn check_plain(&self) -> Verdict {
+        let right = self
+            .threads
+            .iter()
+            .all(|(id, thread)| thread.plain == Plain::No || thread.plain == self.plain(id));
+        claim(right, "I9: a special thread passes for plain")
+    }
+
+    /// Handles go with messages only.
+    fn check_extras(&self) -> Verdict {
+        let sends =
+            |thread: &Thread| matches!(thread.state, State::Send { .. } | State::Reply { .. });
+        let right = self.threads.iter().all(|(_, t)| sends(t) || t.extra == NO_EXTRA);
+        claim(right, "a thread that does not send has handles to pass")
+    }
+
     /// A number that changes with the state: what two equal ones hide is for the tests to bear.
     /// Counters, and slots that are free, do not count.
     #[must_use]
     pub fn digest(&self) -> u64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
-        self.threads.iter().for_each(|(id, thread)| (id, thread).hash(&mut hash));
+        for (id, thread) in self.threads.iter() {
+            // What is left of a slice is set when a thread becomes ready, and means nothing before.
+            let is_ready = thread.state == State::Ready;
+            let slice_left = if is_ready { thread.slice_left } else { 0 };
+            (id, &Thread { slice_left, ..thread.clone() }).hash(&mut hash);
+        }
         self.processes.iter().for_each(|(id, process)| (id, process).hash(&mut hash));
         self.channels.iter().for_each(|(id, channel)| (id, channel).hash(&mut hash));
         self.connections.iter().for_each(|(id, connection)| (id, connection).hash(&mut hash));
@@ -240,6 +264,19 @@ impl Kernel {
         self.mutexes.iter().for_each(|(id, mutex)| (id, mutex).hash(&mut hash));
         self.signals.iter().for_each(|(id, signal)| (id, signal).hash(&mut hash));
         self.poll_nodes.iter().for_each(|(id, node)| (id, node).hash(&mut hash));
+        hash.finish()
+    }
+
+    /// The same for what the CPUs do. The end of a slice that is over counts as now.
+    #[must_use]
+    pub fn schedule(&self) -> u64 {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        for cpu in &self.cpus {
+            let slice_end = cpu.slice_end.max(cpu.since);
+            crate::cpu::Cpu { slice_end, ..*cpu }.hash(&mut hash);
+        }
+        self.counters.hash(&mut hash);
+        self.sequence.hash(&mut hash);
         hash.finish()
     }
 

@@ -103,6 +103,7 @@ pub struct Place(u16);
 impl Place {
     /// The place that the number in a register names.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the limits before")]
     pub(crate) const fn from_register(number: u64) -> Option<Self> {
         if number < FD_LIMIT as u64 {
             return Some(Self(number as u16));

@@ -57,6 +57,11 @@ impl Kernel {
                 let own = &mut self.channels[channel];
                 let queue = if all { &mut own.receivers } else { &mut own.pulse_receivers };
                 queue.remove(&mut self.threads, t);
+                // The queue of the channel where it received last boosts it again.
+                self.transition(t, State::Running);
+                if self.threads[t].serves.is_some() {
+                    self.refresh(m, t);
+                }
             }
             State::Reply { channel, sending, .. } => self.unlink_reply(m, t, channel, &sending),
             State::Mutex { mutex, .. } => self.mutex_leave(m, t, mutex),

@@ -175,9 +175,10 @@ pub(crate) struct CallFrame(*const Frame);
 impl CallFrame {
     #[inline(always)]
     fn word(self, offset: usize) -> u64 {
+        let word = self.0.wrapping_byte_add(offset).cast::<u64>();
         // SAFETY: `syscall_entry` is the only maker of a `CallFrame`: the pointer leads to a frame in
         // the table of contexts, which is never freed, and every offset used is one of its words.
-        unsafe { self.0.byte_add(offset).cast::<u64>().read() }
+        unsafe { word.read() }
     }
 }
 

@@ -9,7 +9,7 @@
 //! the caller's priority or a higher one.
 
 use neutrino_abi::calls::{Registers, number};
-use neutrino_abi::message::SendExtra;
+use neutrino_abi::message::{SendExtra, WORDS_BYTES};
 
 use crate::Kernel;
 use crate::handles::{self, Target};
@@ -50,6 +50,9 @@ impl Kernel {
             number::MsgReplyReceiveRegisters => {
                 let RegisterAnswer { rcvid, status, chid, length } =
                     RegisterAnswer::unpack(call.argument(0), call.argument(1));
+                if length > WORDS_BYTES {
+                    return None;
+                }
                 let (status, answer) = (i64::from(status), Buffer::words(length));
                 let buffer = flat(call.argument(8), call.argument(9))?;
                 self.fast_turn(m, cpu, &Turn { rcvid, status, answer, chid, buffer })
@@ -110,7 +113,9 @@ impl Kernel {
         (message, reply): (Buffer, Buffer),
     ) -> Option<ThreadSlot> {
         let t = self.cpus.get(cpu)?.current.get()?;
-        let (place, coid) = (handles::Place::from_register(coid)?, coid as u32);
+        let place = handles::Place::from_register(coid)?;
+        #[expect(clippy::cast_possible_truncation, reason = "a number with a place fits")]
+        let coid = coid as u32;
         let handle = self.handle_at(self.threads[t].process, place)?;
         let Target::Connection(connection) = handle.target else { return None };
         let channel = self.connections[connection].channel?;
@@ -167,8 +172,10 @@ impl Kernel {
             return None;
         }
         // Commit: nothing below fails.
-        if turn.answer.is_words() && sending.reply.is_words() {
-            m.move_words(slot(t), slot(client));
+        if sending.reply.is_words() {
+            if turn.answer.is_words() {
+                m.move_words(slot(t), slot(client));
+            }
             let length = turn.answer.length.min(sending.reply.length);
             m.set_answer_length(slot(client), length);
         }

@@ -1,7 +1,7 @@
 //! Buffers of one part or many, and the one place where message bytes are copied.
 
 use neutrino_abi::Errno;
-use neutrino_abi::message::{Iov, PARTS_MAX, WORDS, WORDS_BYTES, Words};
+use neutrino_abi::message::{Iov, PARTS_MAX, WORDS, Words};
 use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
@@ -34,7 +34,7 @@ impl Buffer {
         Self { address, length, form: Form::Flat }
     }
 
-    /// The registers of the thread; at most [`WORDS_BYTES`].
+    /// The registers of the thread; at most [`neutrino_abi::message::WORDS_BYTES`].
     pub(crate) const fn words(length: u64) -> Self {
         Self { address: 0, length, form: Form::Words }
     }
@@ -338,15 +338,18 @@ fn range(offset: u64, length: u64) -> Option<core::ops::Range<usize>> {
     Some(from..from.checked_add(usize::try_from(length).ok()?)?)
 }
 
-pub(crate) fn to_bytes(words: &Words) -> [u8; WORDS_BYTES as usize] {
-    let mut bytes = [0; WORDS_BYTES as usize];
+/// Bytes of the words.
+const BYTES: usize = size_of::<Words>();
+
+pub(crate) fn to_bytes(words: &Words) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
     for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
         place.copy_from_slice(&word.to_le_bytes());
     }
     bytes
 }
 
-fn to_words(bytes: &[u8; WORDS_BYTES as usize]) -> Words {
+fn to_words(bytes: &[u8; BYTES]) -> Words {
     let mut words = [0; WORDS];
     for (word, place) in words.iter_mut().zip(bytes.as_chunks().0) {
         *word = u64::from_le_bytes(*place);

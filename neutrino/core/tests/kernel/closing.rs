@@ -7,7 +7,7 @@ use neutrino_abi::message::MI_LAST;
 use neutrino_abi::pulse;
 use neutrino_core::machine::ThreadSlot;
 
-use crate::world::{DATA, INFO, World, manager, read_pulse, receive, world};
+use crate::world::{DATA, INFO, World, manager, pulse_of, read_pulse, receive, world};
 
 /// A child's first handle leads to the process manager.
 const COID: u32 = SIDE_CHANNEL;
@@ -72,10 +72,10 @@ fn an_ordinary_message_is_not_the_last() {
 #[test]
 fn a_close_with_a_bad_message_is_a_close_all_the_same() {
     world(|w| {
-        with_client(w);
+        let (server, _) = with_client(w);
         w.ok(&Call::ConnectClose { coid: COID, message: 8, parts: -4 });
         w.fails(&CLOSE, Errno::EBADF);
-        assert_eq!(read_pulse(w).0, pulse::DISCONNECT, "the manager is told");
+        assert_eq!(pulse_of(w, server).0, pulse::DISCONNECT, "the manager is told");
     });
 }
 

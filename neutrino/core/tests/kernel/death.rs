@@ -4,37 +4,20 @@ use neutrino_abi::Errno;
 use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::info::ThreadInfo;
 use neutrino_abi::memory::{map, prot};
-use neutrino_abi::message::chf;
 use neutrino_abi::process::{process_ctl, thread_ctl};
 use neutrino_abi::pulse;
 use neutrino_abi::signal::number;
 use neutrino_abi::time::FOREVER;
 
-use crate::world::{DATA, World, world};
-
-const BUFFER: u64 = DATA + 0x200;
-const WORD: u64 = DATA + 0x400;
-
-fn receive() -> Call {
-    Call::MsgReceive { chid: 1, message: BUFFER, parts: -64, info: 0 }
-}
-
-fn manager(w: &mut World) {
-    w.ok(&Call::ChannelCreate { flags: chf::UNBLOCK | chf::DISCONNECT });
-    w.ok(&Call::SystemCtl { command: 0, value: 1 });
-}
+use crate::world::{BUFFER, DATA, WORD, World, manager, read_pulse, receive, sleep, world};
 
 fn kill(w: &mut World, process: u32, signal: u32) {
-    let mut info = [0; 32];
-    info[..4].copy_from_slice(&signal.to_le_bytes());
-    w.poke(DATA + 0x600, &info);
-    w.ok(&Call::SignalKill { process, tid: 0, info: DATA + 0x600 });
+    assert_eq!(crate::world::kill(w, process, 0, signal), Some(0));
 }
 
 fn pulse_code(w: &mut World) -> i8 {
-    assert_eq!(w.ok(&receive()), 0);
-    let bytes: [u8; 24] = w.peek(BUFFER);
-    i8::from_le_bytes([bytes[4]])
+    assert_eq!(w.ok(&receive(1)), 0);
+    read_pulse(w).0
 }
 
 fn map_more(w: &mut World, address: u64, length: u64, flags: u32) -> Option<i64> {
@@ -62,7 +45,7 @@ fn a_signal_that_ends_a_process_waits_while_it_is_stopped() {
         assert_eq!(pulse_code(w), pulse::PROCESS_STOPPED);
         kill(w, process, number::SIGTERM);
         w.ok(&Call::TimerTimeout { states: 1 << 5, time: 1000, flags: 0 });
-        w.blocks(&receive());
+        w.blocks(&receive(1));
         w.wait(2000);
         kill(w, process, number::SIGCONT);
         assert_eq!(pulse_code(w), pulse::PROCESS_CONTINUED);
@@ -94,7 +77,7 @@ fn owner_dies_with_a_waiter(w: &mut World, mark_first: impl Fn(&mut World, u32, 
     assert_ne!(w.me(), main);
     w.ok(&lock);
     assert_eq!(word(w, place), pid);
-    w.blocks(&Call::ClockNanosleep { clock: 1, flags: 0, time: 1 << 40, remaining: 0 });
+    w.blocks(&sleep());
     let heir = w.spawn(30);
     let waiter = w.me();
     w.blocks(&lock);

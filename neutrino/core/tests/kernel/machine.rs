@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use neutrino_abi::info::Framebuffer;
+use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
 use neutrino_core::machine::{
@@ -18,6 +19,11 @@ pub(crate) struct Recorder {
     memory: TestMachine,
     /// Results of calls, by thread.
     pub(crate) results: HashMap<u16, i64>,
+    /// What calls leave in registers, by thread.
+    pub(crate) words: HashMap<u16, Words>,
+    pub(crate) heads: HashMap<u16, Head>,
+    pub(crate) lengths: HashMap<u16, u64>,
+    pub(crate) homes: HashMap<u16, (SpaceSlot, u64)>,
     pub(crate) registers: HashMap<u16, Registers>,
     fs: HashMap<u16, u64>,
     pub(crate) now: u64,
@@ -32,6 +38,10 @@ impl Recorder {
         Self {
             memory: TestMachine::new(frames),
             results: HashMap::new(),
+            words: HashMap::new(),
+            heads: HashMap::new(),
+            lengths: HashMap::new(),
+            homes: HashMap::new(),
             registers: HashMap::new(),
             fs: HashMap::new(),
             now: 1000,
@@ -40,6 +50,13 @@ impl Recorder {
             offset: 0,
             off: None,
         }
+    }
+}
+
+impl Recorder {
+    /// Whether the pages of every space are those of the other machine, with the same in them.
+    pub(crate) fn has_memory_of(&self, other: &Self) -> bool {
+        self.memory.pages().eq(other.memory.pages())
     }
 }
 
@@ -53,6 +70,21 @@ impl ThreadContexts for Recorder {
     fn set_result(&mut self, thread: ThreadSlot, value: i64) {
         self.results.insert(thread.0, value);
         self.registers.entry(thread.0).or_default().rax = value.cast_unsigned();
+    }
+    fn set_home(&mut self, thread: ThreadSlot, space: SpaceSlot, foreign_entry: u64) {
+        self.homes.insert(thread.0, (space, foreign_entry));
+    }
+    fn words(&self, thread: ThreadSlot) -> Words {
+        self.words.get(&thread.0).copied().unwrap_or_default()
+    }
+    fn set_words(&mut self, thread: ThreadSlot, words: &Words) {
+        self.words.insert(thread.0, *words);
+    }
+    fn set_answer_length(&mut self, thread: ThreadSlot, bytes: u64) {
+        self.lengths.insert(thread.0, bytes);
+    }
+    fn set_head(&mut self, thread: ThreadSlot, head: &Head) {
+        self.heads.insert(thread.0, *head);
     }
     fn registers(&self, thread: ThreadSlot) -> Registers {
         self.registers.get(&thread.0).copied().unwrap_or_default()

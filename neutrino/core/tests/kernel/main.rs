@@ -11,7 +11,9 @@
 
 mod closing;
 mod death;
+mod dice;
 mod explore;
+mod fast;
 #[path = "../memory/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of memory")]
 mod frames;
@@ -20,6 +22,8 @@ mod machine;
 mod messages;
 mod processes;
 mod signals;
+mod talks;
 mod waiting;
 mod walks;
+mod words;
 mod world;

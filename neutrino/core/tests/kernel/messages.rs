@@ -5,12 +5,10 @@ use neutrino_abi::calls::Call;
 use neutrino_abi::message::chf;
 use neutrino_abi::pulse;
 
-use crate::world::{DATA, World, world};
+use crate::world::{BUFFER, DATA, INFO, World, read_pulse, world};
 
 const MESSAGE: u64 = DATA;
 const REPLY: u64 = DATA + 0x100;
-const BUFFER: u64 = DATA + 0x200;
-const INFO: u64 = DATA + 0x300;
 
 fn send(coid: u32) -> Call {
     Call::MsgSend { coid, message: MESSAGE, parts: -5, reply: REPLY, reply_parts: -5, extra: 0 }
@@ -21,13 +19,6 @@ fn receive(chid: u32) -> Call {
 fn reply(rcvid: u64, status: i64) -> Call {
     Call::MsgReply { rcvid, status, message: DATA + 2, parts: -3 }
 }
-fn read_pulse(w: &mut World) -> (i8, u64, u32) {
-    let bytes: [u8; 24] = w.peek(BUFFER);
-    let value = u64::from_le_bytes(bytes[8..16].try_into().unwrap());
-    let count = u32::from_le_bytes(bytes[20..24].try_into().unwrap());
-    (i8::from_le_bytes([bytes[4]]), value, count)
-}
-
 #[test]
 fn a_message_reaches_a_waiting_server_and_the_reply_its_client() {
     world(|w| {
@@ -262,13 +253,6 @@ fn bad_memory_of_a_sender_is_the_senders_own_loss() {
 fn reply_and_receive_in_one_entry() {
     world(|w| {
         let (chid, coid) = w.channel(0);
-        let mut args = Vec::new();
-        args.extend_from_slice(&chid.to_le_bytes());
-        args.extend_from_slice(&0_u32.to_le_bytes());
-        args.extend_from_slice(&BUFFER.to_le_bytes());
-        args.extend_from_slice(&(-24_i64).to_le_bytes());
-        args.extend_from_slice(&INFO.to_le_bytes());
-        w.poke(DATA + 0x500, &args);
         let server = w.me();
         w.spawn(30);
         let client = w.me();
@@ -278,9 +262,12 @@ fn reply_and_receive_in_one_entry() {
         let both = Call::MsgReplyReceive {
             rcvid,
             status: 9,
-            message: DATA,
-            parts: 0,
-            receive: DATA + 0x500,
+            answer: DATA,
+            answer_parts: 0,
+            chid,
+            info: INFO,
+            message: BUFFER,
+            parts: -24,
         };
         w.blocks(&both);
         assert_eq!(w.me(), client);
@@ -344,5 +331,22 @@ fn a_client_that_accepts_nothing_is_given_nothing() {
         w.blocks(&send(coid));
         let rcvid = w.ok(&receive(chid));
         w.fails(&Call::MsgGrant { rcvid, badge: 1, bits: 0 }, Errno::EPERM);
+    });
+}
+
+#[test]
+fn a_thread_that_a_pulse_wakes_runs_for_who_queued_meanwhile() {
+    world(|w| {
+        let (chid, coid) = w.channel(0);
+        let server = w.me();
+        w.spawn(60);
+        w.blocks(&send(coid));
+        assert_eq!(w.me(), server);
+        w.spawn(10);
+        w.blocks(&Call::MsgReceivePulse { chid, message: 0, parts: 0 });
+        assert_eq!(w.kernel.priority_of(server), 20);
+        w.call(&Call::MsgSendPulse { coid, priority: 15, code: 1, value: 0 });
+        assert_eq!(w.me(), server);
+        assert_eq!(w.kernel.priority_of(server), 60);
     });
 }

@@ -41,7 +41,7 @@ fn a_killed_process_is_buried_by_the_manager_and_leaves_nothing() {
         let (process, pid) = w.child(10);
         assert_eq!(kill(w, process, 0, number::SIGKILL), Some(0));
         assert_eq!(w.ok(&receive(chid)), 0);
-        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid)));
+        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid), 1));
         w.ok(&Call::ProcessCtl { process, command: process_ctl::TERMINATE, value: 0 });
         w.ok(&Call::ConnectDetach { coid: process });
         // The child's connection to the manager is told of.
@@ -79,7 +79,7 @@ fn a_killed_client_leaves_its_server_an_unblock_pulse_and_a_stale_rcvid() {
             assert_eq!(w.ok(&receive(chid)), 0);
             codes.push(read_pulse(w));
         }
-        assert!(codes.contains(&(pulse::UNBLOCK, rcvid)), "{codes:?}");
+        assert!(codes.contains(&(pulse::UNBLOCK, rcvid, 1)), "{codes:?}");
         w.fails(&Call::MsgReply { rcvid, status: 0, message: 0, parts: 0 }, Errno::ESRCH);
         w.ok(&Call::ProcessCtl { process, command: process_ctl::TERMINATE, value: 0 });
         w.ok(&Call::ConnectDetach { coid: process });
@@ -103,7 +103,7 @@ fn a_stopped_process_does_not_run_until_it_is_continued() {
         assert_eq!(w.result_of(main), Some(Errno::ETIMEDOUT.to_result()));
         assert_eq!(kill(w, process, 0, number::SIGCONT), Some(0));
         assert_eq!(w.ok(&receive(chid)), 0);
-        assert_eq!(read_pulse(w), (pulse::PROCESS_CONTINUED, u64::from(pid)));
+        assert_eq!(read_pulse(w), (pulse::PROCESS_CONTINUED, u64::from(pid), 1));
         w.blocks(&receive(chid));
         assert_ne!(w.me(), main);
     });
@@ -178,7 +178,7 @@ fn the_end_of_the_last_thread_is_told_to_the_manager() {
         let (_, pid) = w.child(10);
         w.blocks(&receive(chid));
         w.call(&Call::ThreadDestroy { tid: 0, status: 0 });
-        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid)));
+        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid), 1));
     });
 }
 
@@ -218,7 +218,7 @@ fn a_terminated_client_frees_its_server_of_the_request() {
         w.ok(&Call::ProcessCtl { process, command: process_ctl::TERMINATE, value: 0 });
         w.fails(&Call::MsgReply { rcvid, status: 0, message: 0, parts: 0 }, Errno::ESRCH);
         assert_eq!(w.ok(&receive(chid)), 0);
-        let (code, _) = read_pulse(w);
+        let (code, ..) = read_pulse(w);
         assert!([pulse::UNBLOCK, pulse::DISCONNECT].contains(&code), "{code}");
     });
 }
@@ -240,7 +240,8 @@ fn a_process_without_the_ability_makes_no_processes_and_maps_no_devices() {
 fn no_call_with_numbers_that_name_nothing_breaks_an_invariant() {
     world(|w| {
         for number in 0x1001..0x1060_u64 {
-            let arguments = [u64::from(SIDE_CHANNEL) + 3000, u64::MAX, 1, u64::MAX, 2, 3];
+            let arguments =
+                [u64::from(SIDE_CHANNEL) + 3000, u64::MAX, 1, u64::MAX, 2, 3, 4, 5, 6, 7];
             let before = w.running;
             w.enter(Input::Call(Frame { number, arguments }));
             if w.running.is_none() {

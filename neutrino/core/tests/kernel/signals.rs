@@ -82,7 +82,7 @@ fn a_fault_in_a_copy_routine_goes_on_at_its_fix_up_and_elsewhere_ends_the_proces
         assert_eq!(w.machine.registers[&child.0].rip, 0x9a00);
         w.enter(Input::PageFault { address: 0x1000, access, error: 4 });
         assert_ne!(w.me(), child);
-        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid)));
+        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid), 1));
     });
 }
 
@@ -112,7 +112,7 @@ fn an_ignored_signal_does_nothing_and_a_default_one_ends_the_process() {
         w.ok(&Call::SchedYield {});
         assert_eq!(kill(w, process, 0, number::SIGINT), Some(0));
         assert_eq!(w.ok(&receive(chid)), 0);
-        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid)));
+        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid), 1));
     });
 }
 
@@ -126,6 +126,6 @@ fn a_bad_access_ends_the_process_and_tells_the_manager() {
         w.enter(Input::PageFault { address: 0, access: Access::Write, error: 6 });
         assert_eq!(w.me(), main);
         assert_eq!(w.result_of(main), Some(0), "a pulse");
-        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid)));
+        assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid), 1));
     });
 }

@@ -1,10 +1,13 @@
 //! Walks through the kernel's states: whoever runs makes a call chosen by a number, and after each
-//! entry every invariant holds and a call that failed has changed nothing.
+//! entry every invariant holds, a call that failed has changed nothing, and a kernel that never takes
+//! the fast path has come to the same.
 //!
 //! Two processes (the manager and a child that shares its memory), up to six threads, two channels,
 //! connections, pulses, mutexes, futexes, polls, timers, signals, time-outs and deaths. A failure
 //! prints the seed and the last calls; the walk of a seed is always the same. `SEED=n WALKS=m`
 //! choose others.
+
+use std::sync::{Arc, Mutex};
 
 use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::handle::SIDE_CHANNEL;
@@ -12,22 +15,9 @@ use neutrino_abi::message::chf;
 use neutrino_abi::process::process_ctl;
 use neutrino_core::Input;
 
-use crate::world::{DATA, DATA_LENGTH, World, world};
-
-/// A xorshift generator: the same numbers for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) % sides
-    }
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.roll(of.len() as u64) as usize]
-    }
-}
+use crate::dice::Dice;
+use crate::fast::{Taken, Twin};
+use crate::world::{DATA, DATA_LENGTH, INFO, World, world};
 
 const THREAD_ARGS: u64 = DATA + 0x8000;
 const PROCESS_ARGS: u64 = DATA + 0x8100;
@@ -35,20 +25,16 @@ const EVENT: u64 = DATA + 0x8200;
 const SETTING: u64 = DATA + 0x8280;
 const SIGNAL: u64 = DATA + 0x8300;
 const PARAMETERS: u64 = DATA + 0x8380;
-const EXTRA: u64 = DATA + 0x83c0;
+pub(crate) const EXTRA: u64 = DATA + 0x83c0;
 const ENTRIES: u64 = DATA + 0x8400;
-const RECEIVE: u64 = DATA + 0x8480;
 const WORDS: u64 = DATA + 0x8500;
-const BUFFER: u64 = DATA + 0x200;
-const INFO: u64 = DATA + 0x300;
-const BAD: u64 = 0x1000;
 
 /// Entries of a walk, and calls that must be among them.
 const STEPS: u32 = 1_000;
 const MINIMUM: usize = 400;
 
-struct Walk {
-    dice: Dice,
+pub(crate) struct Walk {
+    pub(crate) dice: Dice,
     rcvids: Vec<u64>,
     last_pid: u32,
     /// The first thread: it never waits and never ends, and runs when nobody else does.
@@ -79,49 +65,22 @@ fn prepare(w: &mut World) {
     w.ok(&Call::SchedSet { process: 0, tid: 0, parameters: PARAMETERS });
     w.poke(EXTRA, &halves(&[0, 1, 0, 0, 2, 1, 0, 0]));
     w.poke(WORDS, &[0; 32]);
-    w.poke(RECEIVE, &[halves(&[1, 0]), words(&[BUFFER, 0xffff_ffff_ffff_ffc0, INFO])].concat());
 }
 
 impl Walk {
-    fn coid(&mut self) -> u32 {
+    pub(crate) fn coid(&mut self) -> u32 {
         self.dice.pick(&[0, 1, 0, 1, 2, 3, SIDE_CHANNEL, SIDE_CHANNEL, SIDE_CHANNEL, 99])
     }
     fn handle(&mut self) -> u32 {
         SIDE_CHANNEL + 3 + self.dice.roll(6) as u32
     }
-    fn address(&mut self) -> u64 {
-        self.dice.pick(&[DATA, DATA, DATA, DATA, BUFFER, BAD])
-    }
-    fn rcvid(&mut self) -> u64 {
-        if self.rcvids.is_empty() {
-            return 0x1_0001;
-        }
-        let index = self.dice.roll(self.rcvids.len() as u64) as usize;
-        self.rcvids[index]
+    pub(crate) fn rcvid(&mut self) -> u64 {
+        let count = self.rcvids.len() as u64;
+        let back = if self.dice.roll(2) == 0 { 0 } else { self.dice.roll(count.max(1)) };
+        self.rcvids.iter().rev().nth(back as usize).copied().unwrap_or(0x1_0001)
     }
     fn time(&mut self) -> u64 {
         self.dice.pick(&[0, 100, 1_000, 50_000])
-    }
-
-    fn message_call(&mut self) -> Call {
-        let message = self.address();
-        let coid = self.coid();
-        let chid = self.dice.pick(&[1, 2, 2, 7]);
-        let rcvid = self.rcvid();
-        match self.dice.roll(12) {
-            0..=2 => {
-                let extra = self.dice.pick(&[0, EXTRA, EXTRA]);
-                Call::MsgSend { coid, message, parts: -9, reply: DATA, reply_parts: -9, extra }
-            }
-            3 | 4 => Call::MsgReceive { chid, message, parts: -64, info: INFO },
-            5 => Call::MsgReceivePulse { chid, message, parts: -24 },
-            6 => Call::MsgReply { rcvid, status: 1, message, parts: -4 },
-            7 => Call::MsgError { rcvid, errno: 4 },
-            8 => Call::MsgReplyReceive { rcvid, status: 0, message, parts: 0, receive: RECEIVE },
-            9 => Call::MsgSendPulse { coid, priority: -1, code: 3, value: 1 },
-            10 => Call::MsgGrant { rcvid, badge: 9, bits: 1 },
-            _ => Call::MsgTake { rcvid, index: 0, minimum: 0, flags: 0 },
-        }
     }
 
     fn connection_call(&mut self) -> Call {
@@ -321,7 +280,12 @@ impl Walk {
         let results = w.machine.results.clone();
         let result = w.call(&call);
         self.trail.push(format!("  = {result:?}, then {:?}", w.running));
-        let is_receive = matches!(call, Call::MsgReceive { .. } | Call::MsgReplyReceive { .. });
+        let is_receive = matches!(
+            call,
+            Call::MsgReceive { .. }
+                | Call::MsgReplyReceive { .. }
+                | Call::MsgReplyReceiveRegisters { .. }
+        );
         if let Some(rcvid) = result.filter(|&rcvid| rcvid > 0 && is_receive) {
             self.rcvids.push(rcvid.cast_unsigned());
         }
@@ -353,7 +317,10 @@ impl Walk {
 fn may_change_in_failing(call: &Call) -> bool {
     matches!(
         call,
-        Call::MsgReplyReceive { .. } | Call::MsgReply { .. } | Call::SignalSuspend { .. }
+        Call::MsgReplyReceive { .. }
+            | Call::MsgReplyReceiveRegisters { .. }
+            | Call::MsgReply { .. }
+            | Call::SignalSuspend { .. }
     )
 }
 
@@ -390,10 +357,15 @@ fn every_invariant_holds_after_every_step_of_many_walks() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let first = number("SEED").unwrap_or(0);
     let seeds = first..first + number("WALKS").unwrap_or(100);
+    let taken = Arc::new(Mutex::new(Taken::default()));
     for seed in seeds {
+        let sum = Arc::clone(&taken);
         world(move |w| {
+            w.twin = Some(Twin::new());
             let calls = walk(w, seed, STEPS);
             assert!(calls > MINIMUM, "seed {seed}: only {calls} calls in {STEPS} steps");
+            sum.lock().unwrap().add(&w.twin);
         });
     }
+    taken.lock().unwrap().assert_all(1);
 }

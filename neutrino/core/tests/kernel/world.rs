@@ -5,16 +5,19 @@ use neutrino_abi::calls::Call;
 use neutrino_abi::message::chf;
 use neutrino_abi::process::{ProcessArgs, ThreadArgs};
 use neutrino_abi::wire::Wire;
-use neutrino_core::machine::{FrameNumber, Place, SpaceSlot, ThreadSlot, UserMemory};
+use neutrino_core::machine::{
+    FrameNumber, Place, SpaceSlot, ThreadContexts, ThreadSlot, UserMemory,
+};
 use neutrino_core::{Input, Kernel};
 
+use crate::fast::{Recorded, Took, Twin};
 use crate::frames::FIRST_FRAME;
 use crate::machine::Recorder;
 
 /// Where the first process has memory to play with.
 pub(crate) const DATA: u64 = 0x40_0000;
 pub(crate) const DATA_LENGTH: u64 = 0x1_0000;
-const FRAMES: u32 = 1024;
+const FRAMES: u32 = 256;
 
 /// The kernel, its machine, and who runs.
 pub(crate) struct World {
@@ -27,6 +30,8 @@ pub(crate) struct World {
     pub(crate) pace: u64,
     /// Whether the invariants are checked after each entry.
     pub(crate) is_checked: bool,
+    /// Another kernel that is told the same.
+    pub(crate) twin: Option<Twin>,
 }
 
 /// Runs a test on a stack that the kernel's tables fit on.
@@ -49,7 +54,8 @@ impl World {
         kernel.boot_start(&mut machine, boot.thread, DATA, DATA + DATA_LENGTH, 7);
         let (running, space) = (None, boot.space);
         let (next_pid, pace, is_checked) = (2, 0, true);
-        let mut world = Self { kernel, machine, running, space, next_pid, pace, is_checked };
+        let twin = None;
+        let mut world = Self { kernel, machine, running, space, next_pid, pace, is_checked, twin };
         world.enter(Input::Reschedule);
         world
     }
@@ -57,9 +63,31 @@ impl World {
     /// One kernel entry, and the invariants after it.
     pub(crate) fn enter(&mut self, input: Input) {
         self.machine.now += self.pace;
-        self.running = self.kernel.enter(&mut self.machine, 0, input);
+        if self.twin.is_some() {
+            self.enter_both(input);
+        } else {
+            self.running = self.kernel.enter(&mut self.machine, 0, input);
+        }
         if self.is_checked {
             assert_eq!(self.kernel.check(), Ok(()), "after {input:?}");
+        }
+    }
+
+    /// The same for the twin, which never takes the fast path.
+    fn enter_both(&mut self, input: Input) {
+        let Some(twin) = &mut self.twin else { return };
+        let before = Recorded::of(&self.machine);
+        let fast = if let Input::Call(frame) = &input {
+            self.kernel.fast(&mut self.machine, 0, frame)
+        } else {
+            None
+        };
+        let took = if fast.is_some() { Took::Fast } else { Took::Slow };
+        self.running = fast.or_else(|| self.kernel.enter_slow(&mut self.machine, 0, input));
+        let running = twin.follow(input, before, took);
+        if self.is_checked {
+            assert_eq!(running, self.running, "who runs after {input:?}");
+            twin.compare(&self.kernel, &self.machine, &input);
         }
     }
 
@@ -67,7 +95,11 @@ impl World {
     pub(crate) fn call(&mut self, call: &Call) -> Option<i64> {
         let caller = self.running.expect("nobody runs").0;
         self.machine.results.remove(&caller);
-        self.enter(Input::Call(call.encode()));
+        let frame = call.encode();
+        // The registers of the words are those of the third argument and of what follows it.
+        let [_, _, words @ .., _, _] = frame.arguments;
+        self.machine.words.insert(caller, words);
+        self.enter(Input::Call(frame));
         self.machine.results.get(&caller).copied()
     }
 
@@ -121,6 +153,9 @@ impl World {
                 error: 6,
             });
             self.machine.write(place, bytes).unwrap();
+        }
+        if let Some(twin) = &mut self.twin {
+            twin.machine().write(place, bytes).unwrap();
         }
     }
 
@@ -200,9 +235,15 @@ pub(crate) fn sleep() -> Call {
     Call::ClockNanosleep { clock: 1, flags: 0, time: 1 << 40, remaining: 0 }
 }
 
-pub(crate) fn read_pulse(w: &mut World) -> (i8, u64) {
-    let bytes: [u8; 24] = w.peek(BUFFER);
-    (i8::from_le_bytes([bytes[4]]), u64::from_le_bytes(bytes[8..16].try_into().unwrap()))
+/// Code, value and count of the pulse that the running thread received last.
+pub(crate) fn read_pulse(w: &World) -> (i8, u64, u32) {
+    pulse_of(w, w.me())
+}
+
+/// The same of another thread.
+pub(crate) fn pulse_of(w: &World, thread: ThreadSlot) -> (i8, u64, u32) {
+    let [head, value, last, ..] = w.machine.words(thread);
+    ((head >> 32) as i8, value, (last >> 32) as u32)
 }
 
 /// The first process as process manager: channel 1 gets the process pulses.

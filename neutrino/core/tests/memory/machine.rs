@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use neutrino_abi::info::Framebuffer;
 use neutrino_abi::memory::PAGE_SIZE;
+use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
 use neutrino_core::machine::{
@@ -51,6 +52,15 @@ impl TestMachine {
             spaces: BTreeMap::new(),
             store: Vec::new(),
         }
+    }
+
+    /// Every page of RAM that is mapped, with the space and what is in it.
+    #[allow(dead_code, reason = "for the tests of the kernel")]
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (u16, Page, Option<&[u8; 4096]>)> {
+        self.spaces.iter().flat_map(move |(&space, tables)| {
+            let pages = tables.pages.values();
+            pages.map(move |page| (space, *page, self.ram.get(page.frame.0 as usize)))
+        })
     }
 
     fn bytes(&mut self, frame: FrameNumber) -> &mut [u8; 4096] {
@@ -230,7 +240,14 @@ impl PageTables for TestMachine {
 
 impl ThreadContexts for TestMachine {
     fn thread_start(&mut self, _: ThreadSlot, _: &StartRegisters) {}
+    fn set_home(&mut self, _: ThreadSlot, _: SpaceSlot, _: u64) {}
     fn set_result(&mut self, _: ThreadSlot, _: i64) {}
+    fn words(&self, _: ThreadSlot) -> Words {
+        Words::default()
+    }
+    fn set_words(&mut self, _: ThreadSlot, _: &Words) {}
+    fn set_answer_length(&mut self, _: ThreadSlot, _: u64) {}
+    fn set_head(&mut self, _: ThreadSlot, _: &Head) {}
     fn registers(&self, _: ThreadSlot) -> Registers {
         Registers::default()
     }
