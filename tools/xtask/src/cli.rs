@@ -57,6 +57,10 @@ pub(crate) enum Command {
 pub(crate) enum BenchCommand {
     /// Instructions from kernel entry to the shell's prompt
     Boot,
+    /// Messages and kernel calls, beside seL4
+    Ipc,
+    /// The POSIX calls of peerbench, beside Linux and Linux PREEMPT_RT
+    Posix,
 }
 
 /// What goes into the image of this boot beside `rootfs/image.toml`.

@@ -12,6 +12,7 @@
 mod bench;
 mod check;
 mod cli;
+mod compare;
 mod compile;
 mod console;
 mod discarded;
@@ -65,6 +66,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check => check::command(&workspace),
         Command::Sizes => sizes::command(&workspace),
         Command::Bench(BenchCommand::Boot) => bench::boot(&workspace),
+        Command::Bench(BenchCommand::Ipc) => compare::ipc(&workspace),
+        Command::Bench(BenchCommand::Posix) => compare::posix(&workspace),
         Command::Setup => setup::command(&workspace),
         Command::Screendump(options) => qmp::screendump(&workspace, &options),
     }
