@@ -107,8 +107,7 @@ impl ThreadContexts for Machine {
 
     #[inline(always)]
     fn move_words(&mut self, from: ThreadSlot, to: ThreadSlot) {
-        let words = self.contexts.get(from).words();
-        self.contexts.get_mut(to).set_words(&words);
+        self.contexts.move_words(from, to);
     }
 
     #[inline(always)]

@@ -345,6 +345,17 @@ impl Contexts {
         unsafe { &mut *place }
     }
 
+    /// Copies the registers that carry messages, one by one: six at once do not fit in registers.
+    #[inline(always)]
+    pub(crate) fn move_words(&mut self, from: ThreadSlot, to: ThreadSlot) {
+        self.get_mut(to).frame.rdx = self.get(from).frame.rdx;
+        self.get_mut(to).frame.r10 = self.get(from).frame.r10;
+        self.get_mut(to).frame.r8 = self.get(from).frame.r8;
+        self.get_mut(to).frame.r9 = self.get(from).frame.r9;
+        self.get_mut(to).frame.r12 = self.get(from).frame.r12;
+        self.get_mut(to).frame.r13 = self.get(from).frame.r13;
+    }
+
     /// The registers of a thread.
     #[inline(always)]
     pub(crate) fn get(&self, thread: ThreadSlot) -> &Context {

@@ -16,7 +16,6 @@ use crate::handles::{self, Target};
 use crate::ipc::channel::ChannelId;
 use crate::ipc::deliver::rcvid;
 use crate::ipc::reply::RegisterAnswer;
-use crate::ipc::send::register_buffers;
 use crate::ipc::transfer::{Buffer, to_bytes};
 use crate::machine::{Machine, Place, ThreadSlot};
 use crate::slab::Maybe;
@@ -43,9 +42,23 @@ impl Kernel {
     ) -> Option<ThreadSlot> {
         match call.number() {
             number::MsgSendRegisters => {
-                let coid = call.argument(0);
-                let (message, reply) = register_buffers(call.argument(1), call.argument(8))?;
-                self.fast_send(m, cpu, coid, (message, reply))
+                let (coid, lengths) = (call.argument(0), call.argument(1));
+                let (length, reply_length) = (lengths & 0xffff_ffff, lengths.wrapping_shr(32));
+                if length > WORDS_BYTES {
+                    return None;
+                }
+                // Two calls, so that each is compiled for its kind of reply.
+                if reply_length > WORDS_BYTES {
+                    let reply = Buffer::flat(call.argument(8), reply_length);
+                    self.fast_send(m, cpu, coid, (Buffer::words(length), reply))
+                } else {
+                    self.fast_send(
+                        m,
+                        cpu,
+                        coid,
+                        (Buffer::words(length), Buffer::words(reply_length)),
+                    )
+                }
             }
             number::MsgReplyReceiveRegisters => {
                 let RegisterAnswer { rcvid, status, chid, length } =
