@@ -169,8 +169,8 @@ pub struct SystemInfo {
     pub timers: u32,
     /// CPUs.
     pub cpus: u32,
-    /// Not used; 0.
-    pub reserved: u32,
+    /// Priority inversions that the kernel's monitor has counted.
+    pub inversions: u32,
     /// Nanoseconds since boot, and those of them that no thread ran.
     pub uptime: u64,
     #[doc(hidden)]

@@ -33,7 +33,8 @@ impl Kernel {
         self.check_processes()?;
         self.check_deadlines()?;
         self.check_plain()?;
-        self.check_extras()
+        self.check_extras()?;
+        claim(self.monitor.inversions == 0, "I10: the monitor has counted an inversion")
     }
 
     /// I1, I3: every queue holds threads in its state, and every thread in such a state is queued.
@@ -363,6 +364,21 @@ impl Kernel {
     pub fn priority_of(&self, thread: crate::machine::ThreadSlot) -> u8 {
         let id = crate::slab::Id::from_index(thread.0);
         id.map_or(0, |t| self.threads[t].effective.0)
+    }
+
+    /// Gives a thread a priority past all rules, and counts it among those that this entry has
+    /// touched; for tests of the monitor.
+    pub fn plant_priority(&mut self, thread: crate::machine::ThreadSlot, priority: u8) {
+        if let Some(t) = crate::slab::Id::from_index(thread.0) {
+            self.threads[t].effective = crate::thread::Priority(priority);
+            self.touch(t);
+        }
+    }
+
+    /// How often the monitor has found an inversion; for tests.
+    #[must_use]
+    pub fn inversions(&self) -> u32 {
+        self.monitor.inversions
     }
 
     /// The server-side number of a thread's connection; for tests.

@@ -122,7 +122,7 @@ impl Kernel {
             mappings: self.memory.mapping_count(),
             timers: live(self.timers.live()),
             cpus: 1,
-            reserved: 0,
+            inversions: self.monitor.inversions,
             uptime: m.now(),
             idle: self.cpus.iter().map(|cpu| cpu.idle).fold(0, u64::wrapping_add),
             switches: self.counters.switches,

@@ -75,6 +75,7 @@ impl Kernel {
         let current = self.cpus.get(cpu).and_then(|cpu| cpu.current.get());
         self.caller = current;
         self.account(m, cpu);
+        current.into_iter().for_each(|t| self.touch(t));
         match (input, current) {
             (Input::PageFault { address, access, error }, Some(caller)) => {
                 self.page_fault(m, caller, address, access, error);
@@ -102,7 +103,9 @@ impl Kernel {
             }
         }
         self.caller = None;
-        self.choose(m, cpu)
+        let next = self.choose(m, cpu);
+        self.watch_inversions(cpu);
+        next
     }
 
     /// A kernel call by the general path. Most calls ask or move bytes: they end here, without the
@@ -123,7 +126,13 @@ impl Kernel {
         self.unsettled = false;
         self.call_frame(m, caller, frame);
         self.caller = None;
-        if self.unsettled { self.choose(m, cpu) } else { Some(slot(caller)) }
+        if !self.unsettled {
+            return Some(slot(caller));
+        }
+        self.touch(caller);
+        let next = self.choose(m, cpu);
+        self.watch_inversions(cpu);
+        next
     }
 
     fn call_frame(&mut self, m: &mut impl Machine, caller: ThreadId, frame: &impl Registers) {

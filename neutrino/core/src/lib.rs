@@ -15,6 +15,7 @@
 //! - I6: a connection is on the list of its channel, or its channel is gone.
 //! - I7: a thread's effective priority is what `priority::wanted` says.
 //! - I8: a CPU's current thread is Running, and no other thread is.
+//! - I10: the monitor of priority inversion has counted nothing ([`monitor`]).
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -33,6 +34,7 @@ pub mod list;
 pub mod machine;
 pub mod memory;
 mod memory_calls;
+mod monitor;
 pub mod mutex;
 pub mod poll;
 pub mod port;
@@ -109,6 +111,7 @@ pub struct Kernel {
     /// The thread whose call is being carried out.
     pub(crate) caller: Option<ThreadId>,
     pub(crate) counters: Counters,
+    pub(crate) monitor: monitor::Monitor,
 }
 
 impl Kernel {
@@ -142,6 +145,7 @@ impl Kernel {
             unsettled: false,
             caller: None,
             counters: Counters { switches: 0, interrupts: 0, calls: 0 },
+            monitor: monitor::Monitor::NEW,
         }
     }
 }

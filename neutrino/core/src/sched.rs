@@ -32,6 +32,7 @@ impl Kernel {
             self.transition(t, State::Stopped);
             return;
         }
+        self.touch(t);
         self.transition(t, State::Ready);
         self.threads[t].slice_left = match end {
             End::Front => self.threads[t].slice_left,

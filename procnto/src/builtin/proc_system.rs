@@ -141,7 +141,7 @@ fn counters(_: &State, system: &dyn SystemFacts) -> String {
     format!(
         "total_pages {}\nfree_pages {}\ncommitted_pages {}\nthreads {}\nprocesses {}\nchannels {}\n\
          connections {}\nobjects {}\nspaces {}\nmappings {}\ntimers {}\ncpus {}\nuptime_ns {}\n\
-         idle_ns {}\nswitches {}\ninterrupts {}\ncalls {}\n",
+         idle_ns {}\nswitches {}\ninterrupts {}\ncalls {}\ninversions {}\n",
         info.total_pages,
         info.free_pages,
         info.committed_pages,
@@ -158,6 +158,7 @@ fn counters(_: &State, system: &dyn SystemFacts) -> String {
         info.idle,
         info.switches,
         info.interrupts,
-        info.calls
+        info.calls,
+        info.inversions
     )
 }

@@ -46,6 +46,14 @@ pub fn create(flags: u32) -> Result<u32, Errno> {
     pure_u32(Call::ChannelCreate { flags })
 }
 
+/// Ends a channel; who waits on it gets an error (QNX: `ChannelDestroy`).
+///
+/// # Errors
+/// EBADF if there is no such channel.
+pub fn destroy(chid: u32) -> Result<(), Errno> {
+    pure(Call::ChannelDestroy { chid }).map(drop)
+}
+
 /// Makes a side-channel connection to a channel of the caller, with a badge.
 ///
 /// # Errors

@@ -58,6 +58,13 @@ pub fn sleep(nanoseconds: u64) {
     let _may_be_interrupted = pure(call);
 }
 
+/// Sleeps until a point of monotonic time; a signal may end it early.
+pub fn sleep_until(deadline: u64) {
+    let (clock, flags) = (clock::MONOTONIC, TIMER_ABSTIME);
+    let _may_be_interrupted =
+        pure(Call::ClockNanosleep { clock, flags, time: deadline, remaining: 0 });
+}
+
 /// A timer that sends pulses.
 #[derive(Debug)]
 pub struct Timer(Handle);

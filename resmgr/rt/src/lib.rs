@@ -19,6 +19,7 @@ pub mod channel;
 pub mod clock;
 pub mod file;
 pub mod interrupt;
+pub mod lock;
 pub mod manager;
 pub mod memory;
 pub mod message;

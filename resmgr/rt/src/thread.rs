@@ -1,7 +1,7 @@
 //! Threads of a native program.
 
 use crate::memory;
-use crate::sys::{address_of, pure, pure_u32};
+use crate::sys::{self, address_of, address_of_mut, pure, pure_u32};
 use alloc::boxed::Box;
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
@@ -92,6 +92,36 @@ pub fn set_priority(policy: u32, priority: u8) -> Result<(), Errno> {
     let parameters = SchedParam { policy, priority: u32::from(priority), ..SchedParam::default() };
     let parameters = address_of(&parameters);
     pure(Call::SchedSet { process: SELF, tid: 0, parameters }).map(drop)
+}
+
+/// Sets policy and priority of another thread of the process, by its number.
+///
+/// # Errors
+/// EINVAL, EPERM, ESRCH.
+pub fn set_priority_of(tid: u32, policy: u32, priority: u8) -> Result<(), Errno> {
+    let parameters = SchedParam { policy, priority: u32::from(priority), ..SchedParam::default() };
+    let parameters = address_of(&parameters);
+    pure(Call::SchedSet { process: SELF, tid, parameters }).map(drop)
+}
+
+/// The priority that the calling thread runs at, inherited or its own.
+#[must_use]
+pub fn running_priority() -> u32 {
+    let mut parameters = SchedParam::default();
+    let call =
+        Call::SchedGet { process: SELF, tid: 0, parameters: address_of_mut(&mut parameters) };
+    // SAFETY: the only memory written is `parameters`, borrowed mutably for the whole call.
+    let _valid_thread = unsafe { sys::call(call) };
+    parameters.current_priority
+}
+
+/// Ends another thread of the process where it is; what it holds stays as it is, but inheriting
+/// locks that somebody waits for.
+///
+/// # Errors
+/// ESRCH.
+pub fn end(tid: u32) -> Result<(), Errno> {
+    pure(Call::ThreadDestroy { tid, status: 0 }).map(drop)
 }
 
 /// Names the calling thread for `pidin`; at most 15 bytes.

@@ -9,6 +9,7 @@
 extern crate alloc;
 
 pub mod calendar;
+pub mod inversion;
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     /// Measure
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Play scenarios of priority inversion without and with inheritance; write target/inversion/index.html
+    Inversion(InversionOptions),
     /// Install what building and running need, and build what is built once
     Setup,
     /// Save a picture of the display of a `run --display` without a window
@@ -61,6 +63,13 @@ pub(crate) enum BenchCommand {
     Ipc,
     /// The POSIX calls of peerbench, beside Linux and Linux PREEMPT_RT
     Posix,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InversionOptions {
+    /// Scenario files; without any, all of tests/scenario
+    #[arg(value_name = "SCENARIO.toml")]
+    pub(crate) scenario: Vec<PathBuf>,
 }
 
 /// What goes into the image of this boot beside `rootfs/image.toml`.

@@ -19,6 +19,7 @@ mod discarded;
 mod exec;
 mod guest;
 mod image;
+mod inversion;
 mod iso;
 mod manifest;
 mod members;
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(BenchCommand::Boot) => bench::boot(&workspace),
         Command::Bench(BenchCommand::Ipc) => compare::ipc(&workspace),
         Command::Bench(BenchCommand::Posix) => compare::posix(&workspace),
+        Command::Inversion(options) => inversion::command(&workspace, &options),
         Command::Setup => setup::command(&workspace),
         Command::Screendump(options) => qmp::screendump(&workspace, &options),
     }

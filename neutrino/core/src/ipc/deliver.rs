@@ -101,6 +101,7 @@ impl Kernel {
             self.threads[receiver].inherited = Some(self.threads[client].effective);
             self.threads[client].served_by = Maybe::new(Some(receiver));
         }
+        self.touch(receiver);
         self.refresh(m, receiver);
         // Other servers were boosted by this sender while it queued.
         self.boost_servers(m, channel);
