@@ -62,7 +62,7 @@ pub fn find(events: &[Event], end: u64) -> Holders {
             What::Unanswered => close(&mut all.services, time, |h| h.what == lane),
             What::Sleep { .. } | What::Awake | What::Gap { .. } | What::Ask { .. } => {}
             What::GaveUp { .. } | What::Wait { .. } | What::Send { .. } | What::Answered => {}
-            What::Priority { .. } | What::End | What::Reset => {}
+            What::Priority { .. } | What::End | What::Reset | What::On => {}
         }
     }
     all

@@ -18,7 +18,7 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,'DejaVu Sans',sans-serif;color
     table{border-collapse:collapse;margin:16px 0;font-size:14px}td,th{padding:5px 12px;text-align:right;\
     border-bottom:1px solid #e6eaee}td:first-child,th:first-child{text-align:left}th{color:#6b7684;\
     font-weight:600}.bad{color:#d3202a;font-weight:600}.good{color:#217a43;font-weight:600}\
-    .key{display:flex;flex-wrap:wrap;gap:6px 20px;font-size:13.5px;margin:14px 0}.key span{display:flex;\
+    .key{display:flex;flex-wrap:wrap;gap:6px 20px;font-size:13.5px;margin:14px 0}.key>span{display:flex;\
     align-items:center;gap:7px}.key i{display:inline-block;width:30px;height:14px;border-radius:2px}\
     a{color:#2b66a3;text-decoration:none}.dim{color:#6b7684}";
 
@@ -51,7 +51,7 @@ pub fn page(all: &[Outcomes]) -> String {
     );
     out.push_str("<div class=\"key\">");
     for (style, words) in KEY {
-        write!(out, "<span><i style=\"{style}\"></i>{words}</span>").unwrap_or_default();
+        write!(out, "<span><i style=\"{style}\"></i><span>{words}</span></span>").unwrap_or_default();
     }
     out.push_str("</div>");
     table(&mut out, all);

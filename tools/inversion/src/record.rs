@@ -26,6 +26,8 @@ pub enum What {
     Killed,
     End,
     Reset,
+    /// It goes on after a call in which others may have run.
+    On,
 }
 
 /// When what happened to whom.
@@ -119,6 +121,7 @@ fn event(words: &[&str]) -> Option<Event> {
         "killed" => What::Killed,
         "end" => What::End,
         "reset" => What::Reset,
+        "on" => What::On,
         _ => return None,
     };
     let (time, lane) = (time.parse().ok()?, lane.parse().ok()?);

@@ -19,7 +19,7 @@ const LETTER: f64 = 6.3;
 pub const STYLE: &str = "text{font:11px system-ui,'DejaVu Sans',sans-serif;fill:#1d2733}\
     .s{font-size:10px}.name{font-weight:600}.dim{fill:#6b7684}.w{fill:#fff;font-weight:600}\
     .run{fill:#3f7fbf}.up{fill:#7a3fb0}.ready{fill:url(#h);stroke:#b4bcc6;stroke-width:.6}\
-    .wait{fill:#f7dfa3;stroke:#d9b65c;stroke-width:.6}.bad{fill:#d3202a}.own{fill:#2e9d57}\
+    .wait{fill:#f7dfa3;stroke:#d9b65c;stroke-width:.6}.bad{fill:#d3202a}.own{fill:#2e9d57}.m{font-size:9px;fill:#217a43}\
     .base{stroke:#dfe4ea}.grid{stroke:#edf0f3}.mark{stroke:#d3202a;stroke-width:1.5;stroke-dasharray:4 3}\
     .bound{stroke:#1d2733;stroke-width:1.5}.good{fill:#2e9d57}";
 
@@ -151,6 +151,9 @@ impl Drawing<'_> {
 
     fn bar(&mut self, lane: usize, (from, to): (u64, u64), class: &str, words: (&str, &str)) {
         let (x, end) = (self.x(from), self.x(to));
+        if end - x < 0.3 {
+            return;
+        }
         let (y, width) = (self.y(lane) + 3.0, (end - x).max(0.7));
         let height = self.row - if self.row > 20.0 { 11.0 } else { 5.0 };
         let (title, label) = words;
@@ -242,6 +245,14 @@ impl Drawing<'_> {
             ms(to)
         )
         .unwrap_or_default();
+        if self.row > 20.0 && width > 4.0 {
+            let (x, y) = (x - 2.0, y + 4.0);
+            write!(
+                self.out,
+                "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\" class=\"m\">{name}</text>"
+            )
+            .unwrap_or_default();
+        }
     }
 
     fn event(&mut self, event: &Event, height: f64) {

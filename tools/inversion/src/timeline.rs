@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
                     self.turn(self.sent(client, time), Doing::Ready);
                     self.turn(time, runs);
                 }
-                What::Free { .. } | What::Answer { .. } | What::Priority { .. } => {
+                What::Free { .. } | What::Answer { .. } | What::Priority { .. } | What::On => {
                     self.turn(time, runs);
                 }
                 What::Killed | What::End | What::Reset => {

@@ -55,7 +55,7 @@ fn blocked(own: &[Event], end: u64) -> u64 {
             }
             What::Sleep { .. } | What::Awake | What::Gap { .. } | What::Free { .. } => {}
             What::Wait { .. } | What::Listen | What::Take { .. } | What::Answer { .. } => {}
-            What::Priority { .. } | What::Killed | What::End | What::Reset => {}
+            What::Priority { .. } | What::Killed | What::End | What::Reset | What::On => {}
         }
     }
     // It waits to this day.

@@ -102,15 +102,23 @@ pub fn spin(turns: u64) {
     }
 }
 
-/// How many turns make a chunk on this machine.
+/// How many turns make a chunk, with the look at the clock behind it.
 #[must_use]
 pub fn calibrate() -> u64 {
     const TURNS: u64 = 100_000;
+    const LOOKS: u64 = 100;
+    let record = Record::default();
     spin(TURNS);
     let before = clock::ticks();
     spin(TURNS);
-    let spent = clock::ticks().wrapping_sub(before).max(1);
-    (CHUNK_NS * TURNS / spent).max(1)
+    let spin_ns = clock::ticks().wrapping_sub(before).max(1);
+    let before = clock::ticks();
+    for _ in 0..LOOKS {
+        spin(0);
+        core::hint::black_box(record.now());
+    }
+    let look_ns = clock::ticks().wrapping_sub(before) / LOOKS;
+    (CHUNK_NS.saturating_sub(look_ns) * TURNS / spin_ns).max(1)
 }
 
 /// Whether a thread goes on.
@@ -206,6 +214,7 @@ impl Player<'_> {
             Step::Unlock(lock) => {
                 self.note(Event::Free, lock);
                 let _it_is_ours = self.world.locks.get(lock).map(Lock::unlock);
+                self.note(Event::On, 0);
             }
             Step::Send(server) => self.send(server, None),
             Step::SendWithin(server, limit) => self.send(server, Some(limit)),
@@ -213,9 +222,11 @@ impl Player<'_> {
             Step::Wait(condition, lock) => self.wait(condition, lock),
             Step::Signal(condition) => {
                 self.world.conditions.get(condition).into_iter().for_each(Condition::signal);
+                self.note(Event::On, 0);
             }
             Step::Broadcast(condition) => {
                 self.world.conditions.get(condition).into_iter().for_each(Condition::broadcast);
+                self.note(Event::On, 0);
             }
             Step::Priority(lane, priority) => self.set_priority(lane, priority),
             Step::Kill(lane) => self.kill(lane),
@@ -302,6 +313,7 @@ impl Player<'_> {
             self.world.record.note(self.lane, Event::Answer, client);
             // A client that has given up is gone.
             let _it_may_be_gone = message::reply(rcvid, 0, &[]);
+            self.note(Event::On, 0);
         }
     }
 
@@ -310,15 +322,18 @@ impl Player<'_> {
         self.note(Event::Priority, lane << 8 | usize::from(priority));
         let tid = target.tid.load(Ordering::Relaxed);
         let _it_may_have_ended = thread::set_priority_of(tid, policy::FIFO, priority);
+        self.note(Event::On, 0);
     }
 
     fn kill(&mut self, lane: usize) {
         let Some(target) = self.world.lanes.get(lane) else { return };
+        self.note(Event::On, 0);
         self.world.record.note(lane, Event::Killed, self.lane as u64);
         if !target.is_over.load(Ordering::Relaxed) {
             let _it_may_have_ended = thread::end(target.tid.load(Ordering::Relaxed));
         }
         self.world.over(lane);
+        self.note(Event::On, 0);
     }
 
     fn flag(&self, flag: usize, value: bool) -> bool {

@@ -46,10 +46,12 @@ pub enum Event {
     End,
     /// The system was reset.
     Reset,
+    /// It goes on after freeing or answering, by when others may have run.
+    On,
 }
 
 impl Event {
-    const ALL: [(Self, &'static str); 18] = [
+    const ALL: [(Self, &'static str); 19] = [
         (Self::Sleep, "sleep"),
         (Self::Awake, "awake"),
         (Self::Gap, "gap"),
@@ -68,6 +70,7 @@ impl Event {
         (Self::Killed, "killed"),
         (Self::End, "end"),
         (Self::Reset, "reset"),
+        (Self::On, "on"),
     ];
 
     fn number(self) -> u64 {
