@@ -117,15 +117,15 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// Frees the lock, waits for a signal, and takes the lock again.
+    /// Frees the lock and waits for a signal. To take the lock again is the caller's.
     ///
     /// # Errors
-    /// As [`Lock::lock`] and [`Lock::unlock`].
-    pub fn wait(&self, lock: &Lock) -> Result<(), Errno> {
+    /// As [`Lock::unlock`].
+    pub fn wait_freeing(&self, lock: &Lock) -> Result<(), Errno> {
         let seen = self.word.load(Ordering::Acquire);
         lock.unlock()?;
         let _woken_or_signalled_before = wait(&self.word, seen, FOREVER);
-        lock.lock()
+        Ok(())
     }
 
     /// Wakes the most important waiter.

@@ -187,6 +187,25 @@ pub fn exec(script: &str, options: &[&str], limit: Duration) -> Result<String, S
     if output.status.success() { Ok(text) } else { Err(format!("{}:\n{text}", output.status)) }
 }
 
+/// Plays every scenario of priority inversion in one boot and returns a report on each.
+///
+/// # Errors
+/// A sentence about what could not be built or started, or is wrong in a file.
+pub fn inversion(limit: Duration) -> Result<String, String> {
+    let xtask = std::env::var("XTASK").map_err(|_| "run me with `cargo xtask test`".to_string())?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let seconds = limit.as_secs().to_string();
+    let output = Command::new("timeout")
+        .args([seconds.as_str(), &xtask, "inversion"])
+        .current_dir(&root)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot start xtask: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Whether scenarios failed is in the text.
+    if text.is_empty() { Err(String::from_utf8_lossy(&output.stderr).into_owned()) } else { Ok(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

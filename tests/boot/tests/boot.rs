@@ -6,7 +6,7 @@
     reason = "a test program that reports on standard output"
 )]
 
-use boot_tests::{boot, exec, guest, iso, reports};
+use boot_tests::{boot, exec, guest, inversion, iso, reports};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,7 +22,10 @@ const SHELL: &str = include_str!("../shell.sh");
 const SHELL_TESTS: usize = 15;
 
 /// Tests that the image must report; fewer mean that it stopped early.
-const TESTS_AT_LEAST: usize = 10;
+const TESTS_AT_LEAST: usize = 11;
+
+/// Scenarios of priority inversion that ship, at least.
+const SCENARIOS_AT_LEAST: usize = 20;
 
 /// The ways to boot: a name, and options of `cargo xtask run`.
 const WAYS: [(&str, &[&str]); 4] = [
@@ -75,6 +78,17 @@ fn main() -> ExitCode {
             }
             let is_short = found.len() < SHELL_TESTS;
             report("shell::every_test_reports", is_short.then_some(text.as_str()));
+        }
+    }
+    match inversion(LIMIT) {
+        Err(why) => report("inversion", Some(&why)),
+        Ok(text) => {
+            let found = reports(&text);
+            for one in &found {
+                report(&format!("inversion::{}", one.name), one.failure.as_deref());
+            }
+            let is_short = found.len() < SCENARIOS_AT_LEAST;
+            report("inversion::every_scenario_reports", is_short.then_some(text.as_str()));
         }
     }
     match guest::run(Path::new(env!("CARGO_TARGET_TMPDIR")), GUEST_LIMIT) {

@@ -65,7 +65,7 @@ pub fn page(all: &[Outcomes]) -> String {
 fn table(out: &mut String, all: &[Outcomes]) {
     out.push_str(
         "<table><tr><th>scenario<th>measured<th>inheritance off<th>inheritance on<th>bound\
-         <th>inversion off<th>inversion on<th>as expected",
+         <th>inverted, off<th>inverted, on<th>as expected",
     );
     for outcomes in all {
         let Outcomes { scenario, off, on } = outcomes;

@@ -76,6 +76,7 @@ pub fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
     spans.iter_mut().for_each(|span| span.to = span.to.min(end));
     let world = World { lanes: &lanes, events: &run.events, holders: &holders, spans: &spans };
     let inversions = world.inversions();
+    let spans = joined(spans);
     Timeline { end, spans, inversions, holders }
 }
 
@@ -211,6 +212,25 @@ fn one_at_a_time(spans: Vec<Span>) -> Vec<Span> {
         result.push(Span { from, ..span });
     }
     result
+}
+
+/// Makes one span of neighbours that do the same, whatever interrupted them for a moment.
+fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_by_key(|span| (span.lane, span.from));
+    let mut all: Vec<Span> = Vec::new();
+    for span in spans {
+        let is_short = span.to - span.from < NOISE_NS;
+        let before = all.last().filter(|last| last.lane == span.lane && last.to == span.from);
+        if let Some(last) = before
+            && (last.doing == span.doing || is_short && span.doing == Doing::Ready)
+        {
+            let at = all.len() - 1;
+            all[at].to = span.to;
+        } else {
+            all.push(span);
+        }
+    }
+    all
 }
 
 /// Who is how important at a point in time.

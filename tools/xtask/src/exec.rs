@@ -62,7 +62,14 @@ pub(crate) fn run(
     let said = join(control)?;
     let kept_log = workspace.target.join("console.log");
     fs::copy(&log, &kept_log).unwrap_or_default();
-    Ok(conclude(&end, exit_status(&said), &log, &kept_log))
+    let status = match (exit_status(&said), inversions(&said)) {
+        (Some(_), Some(count @ 1..)) => {
+            note(&format!("the kernel's monitor counted {count} priority inversions"));
+            Some(EXIT_XTASK_FAILED)
+        }
+        (status, Some(_) | None) => status,
+    };
+    Ok(conclude(&end, status, &log, &kept_log))
 }
 
 fn conclude(end: &End, status: Option<u8>, log: &Path, kept_log: &Path) -> ExitCode {
@@ -133,9 +140,22 @@ fn exit_status(said: &str) -> Option<u8> {
         .next_back()
 }
 
+/// Finds `inversions N` on the control port: what the kernel's monitor has counted.
+fn inversions(said: &str) -> Option<u64> {
+    let mut lines = said.lines().map(str::trim);
+    lines.find_map(|line| line.strip_prefix("inversions ")).and_then(|text| text.parse().ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_monitors_count_is_found_beside_the_status() {
+        assert_eq!(inversions("exit 0\ninversions 2\r\n"), Some(2));
+        assert_eq!(inversions("exit 0\n"), None);
+        assert_eq!(exit_status("exit 3\ninversions 0\n"), Some(3));
+    }
 
     #[test]
     fn the_status_is_found_whatever_the_line_end() {

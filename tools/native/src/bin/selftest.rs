@@ -21,7 +21,7 @@ mod program {
 
     type Test = (&'static str, fn() -> Result<(), Errno>);
 
-    const TESTS: [Test; 10] = [
+    const TESTS: [Test; 11] = [
         ("the_boot_image_is_served_at_the_root", root),
         ("a_file_of_the_boot_image_cannot_be_written", read_only),
         ("a_path_that_nobody_has_is_enoent", missing),
@@ -32,6 +32,7 @@ mod program {
         ("a_child_that_ends_tells_its_status", status),
         ("sleeping_takes_the_time_that_was_asked_for", sleep),
         ("what_processes_leave_behind_is_given_back", leaks),
+        ("the_kernels_monitor_has_counted_no_priority_inversion", inversions),
     ];
 
     fn main(_arguments: &Arguments) -> i32 {
@@ -146,6 +147,10 @@ mod program {
         expect(after.threads == before.threads)?;
         expect(after.spaces == before.spaces)?;
         expect(after.connections == before.connections)
+    }
+
+    fn inversions() -> Result<(), Errno> {
+        expect(memory::system_info().inversions == 0)
     }
 
     neutrino_rt::entry!(main);

@@ -12,8 +12,8 @@ use neutrino_rt::{Errno, clock, thread};
 
 /// What a thread computes between two looks at the clock.
 const CHUNK_NS: u64 = 5_000;
-/// A longer time between two looks means that it did not run: interrupts alone take less.
-const GAP_NS: u64 = 2 * CHUNK_NS;
+/// A longer time between two looks means that it did not run: a timer's interrupt alone takes less.
+const GAP_NS: u64 = CHUNK_NS + 1_500;
 
 /// Where a server receives, and the connection that leads there.
 #[derive(Clone, Copy, Debug)]
@@ -292,7 +292,9 @@ impl Player<'_> {
         };
         self.note(Event::Free, lock);
         self.note(Event::Wait, lock);
-        let _it_is_ours = condition.wait(own);
+        let _it_is_ours = condition.wait_freeing(own);
+        self.note(Event::Ask, lock);
+        let _no_deadlock = own.lock();
         self.note(Event::Got, lock);
     }
 
