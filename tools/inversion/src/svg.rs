@@ -149,14 +149,15 @@ impl Drawing<'_> {
         .unwrap_or_default();
     }
 
-    fn bar(&mut self, lane: usize, (from, to): (u64, u64), class: &str, words: (&str, &str)) {
+    /// A bar with a tip, and the longest of its labels that fits.
+    fn bar(&mut self, lane: usize, (from, to): (u64, u64), class: &str, words: (&str, &[&str])) {
         let (x, end) = (self.x(from), self.x(to));
         if end - x < 0.3 {
             return;
         }
         let (y, width) = (self.y(lane) + 3.0, (end - x).max(0.7));
         let height = self.row - if self.row > 20.0 { 11.0 } else { 5.0 };
-        let (title, label) = words;
+        let (title, labels) = words;
         let name = &self.lanes[lane].name;
         write!(
             self.out,
@@ -170,7 +171,9 @@ impl Drawing<'_> {
         )
         .unwrap_or_default();
         let is_dark = matches!(class, "run" | "up" | "bad");
-        if !label.is_empty() && label.chars().count() as f64 * LETTER + 6.0 < width && height > 12.0 {
+        let fits = |label: &&&str| label.chars().count() as f64 * LETTER + 6.0 < width;
+        let label = labels.iter().find(fits).filter(|_| height > 12.0);
+        if let Some(label) = label {
             let class = if is_dark { "s w" } else { "s" };
             write!(
                 self.out,
@@ -192,27 +195,27 @@ impl Drawing<'_> {
         let server = |index: usize| self.scenario.servers[index].name.clone();
         match doing {
             Doing::Runs(priority) if priority == own => {
-                self.bar(lane, when, "run", (&format!("runs at its own priority {own}"), ""));
+                self.bar(lane, when, "run", (&format!("runs at its own priority {own}"), &[]));
             }
             Doing::Runs(priority) => {
                 let title = format!("runs at {priority} instead of its own {own}");
-                self.bar(lane, when, "up", (&title, &format!("at {priority}")));
+                self.bar(lane, when, "up", (&title, &[&format!("at {priority}"), &format!("{priority}")]));
             }
-            Doing::Ready => self.bar(lane, when, "ready", ("is ready and waits for the CPU", "ready")),
+            Doing::Ready => self.bar(lane, when, "ready", ("is ready and waits for the CPU", &["ready"])),
             Doing::Mutex(index) => {
                 let name = mutex(index);
                 let title = format!("waits for mutex {name}");
-                self.bar(lane, when, "wait", (&title, &format!("waits for {name}")));
+                self.bar(lane, when, "wait", (&title, &[&format!("waits for {name}"), &name]));
             }
             Doing::Send(index) => {
                 let name = server(index);
                 let title = format!("has sent to {name}, which has not received it");
-                self.bar(lane, when, "wait", (&title, &format!("sent to {name}")));
+                self.bar(lane, when, "wait", (&title, &[&format!("sent to {name}"), &name]));
             }
             Doing::Reply(index) => {
                 let name = server(index);
                 let title = format!("waits for the answer of {name}");
-                self.bar(lane, when, "wait", (&title, &format!("served by {name}")));
+                self.bar(lane, when, "wait", (&title, &[&format!("served by {name}"), &name]));
             }
             Doing::Rests => {}
         }
@@ -223,10 +226,8 @@ impl Drawing<'_> {
         let name = self.lanes[by].name.clone();
         let title = format!("waits while {name} runs, which works for nobody as important: inversion");
         let label = format!("inversion: {name} runs");
-        let width = self.x(to) - self.x(from);
-        let fits = label.chars().count() as f64 * LETTER + 6.0 < width;
-        let label = if fits { label } else { format!("{name} runs") };
-        self.bar(lane, (from, to), "bad", (&title, &label));
+        let short = format!("{name} runs");
+        self.bar(lane, (from, to), "bad", (&title, &[&label, &short, &name]));
     }
 
     /// A strip below the bar for as long as a mutex is held.
@@ -263,11 +264,10 @@ impl Drawing<'_> {
             What::Reset if is_visible => write!(
                 self.out,
                 "<line class=\"mark\" x1=\"{x:.1}\" y1=\"2\" x2=\"{x:.1}\" y2=\"{:.0}\"/>\
-                 <text class=\"s\" x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"end\" style=\"fill:#d3202a;\
-                 font-weight:700\">RESET</text>",
+                 <text class=\"s\" x=\"{:.1}\" y=\"14\" style=\"fill:#d3202a;font-weight:700\">\
+                 reset by the watchdog</text>",
                 height - AXIS,
-                x - 4.0,
-                height - AXIS - 4.0
+                x + 4.0
             ),
             What::Killed if is_visible => write!(
                 self.out,

@@ -222,7 +222,7 @@ fn joined(mut spans: Vec<Span>) -> Vec<Span> {
         let is_short = span.to - span.from < NOISE_NS;
         let before = all.last().filter(|last| last.lane == span.lane && last.to == span.from);
         if let Some(last) = before
-            && (last.doing == span.doing || is_short && span.doing == Doing::Ready)
+            && (last.doing == span.doing || is_short && last.doing != Doing::Rests)
         {
             let at = all.len() - 1;
             all[at].to = span.to;
