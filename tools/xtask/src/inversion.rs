@@ -5,17 +5,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use ::inversion::compile::{self, Mode};
 use ::inversion::scenario::Scenario;
 use ::inversion::verdict::{self, Outcomes};
-use ::inversion::{file, page, record};
+use ::inversion::{file, page, record, svg};
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::InversionOptions;
 use crate::progress::note;
-use crate::shell;
 use crate::workspace::Workspace;
 
 /// Where the scenarios are that ship.
@@ -42,6 +41,7 @@ pub(crate) fn command(workspace: &Workspace, options: &InversionOptions) -> Resu
     fs::write(&report, page::page(&outcomes))?;
     let figures = serde_json::to_string_pretty(&page::json(&outcomes))?;
     fs::write(folder.join("inversion.json"), format!("{figures}\n"))?;
+    pictures(&folder, &outcomes)?;
     let mut failed = 0;
     for one in &outcomes {
         let (name, complaints) = (&one.scenario.name, one.complaints());
@@ -54,6 +54,18 @@ pub(crate) fn command(workspace: &Workspace, options: &InversionOptions) -> Resu
     }
     note(&format!("the report is {}", report.display()));
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The timelines as files of their own, for documents.
+fn pictures(folder: &Path, all: &[Outcomes]) -> Result<()> {
+    for Outcomes { scenario, off, on } in all {
+        let end = off.timeline.end.max(on.timeline.end);
+        for outcome in [off, on] {
+            let name = format!("{}.svg", compile::run_name(scenario, outcome.mode));
+            fs::write(folder.join(name), svg::timeline(scenario, outcome, end))?;
+        }
+    }
+    Ok(())
 }
 
 fn shipped(workspace: &Workspace) -> Result<Vec<PathBuf>> {
@@ -74,7 +86,8 @@ fn read(path: &Path) -> Result<Scenario> {
     Ok(file::read(&path.display().to_string(), &text)?)
 }
 
-/// Boots once and returns what the playing program printed.
+/// Boots once and returns what the playing program printed. A run in which the kernel's monitor has
+/// counted something fails, but here each scenario is asked for its own count.
 fn play(workspace: &Workspace, folder: &Path, scenarios: &[Scenario]) -> Result<String> {
     let plans = folder.join("scenarios");
     fs::write(&plans, compile::compile(scenarios))?;
@@ -84,7 +97,12 @@ fn play(workspace: &Workspace, folder: &Path, scenarios: &[Scenario]) -> Result<
     run.args(["run", "--direct", "--icount", "--add"]);
     run.arg(format!("{}:{GUEST_PATH}", plans.display()));
     run.args(["--exec", &format!("inversion {GUEST_PATH}")]);
-    shell::output(&mut run)
+    let output = run.stderr(Stdio::inherit()).output().context("starting xtask")?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if said.is_empty() {
+        bail!("the playing program printed nothing ({})", output.status);
+    }
+    Ok(said)
 }
 
 fn judge(scenarios: Vec<Scenario>, said: &str) -> Result<Vec<Outcomes>> {
