@@ -203,7 +203,11 @@ pub fn inversion(limit: Duration) -> Result<String, String> {
         .map_err(|error| format!("cannot start xtask: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // Whether scenarios failed is in the text.
-    if text.is_empty() { Err(String::from_utf8_lossy(&output.stderr).into_owned()) } else { Ok(text) }
+    if text.is_empty() {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    } else {
+        Ok(text)
+    }
 }
 
 #[cfg(test)]

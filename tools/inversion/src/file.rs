@@ -126,8 +126,7 @@ fn resolve(name: String, raw: RawFile) -> Result<Scenario, Wrong> {
         add(&mut names.mutexes, &mutex.name, mutex.name.get_ref().clone())?;
     }
     let mutexes = raw.mutex.iter().map(mutex).collect::<Result<_, _>>()?;
-    let threads =
-        raw.thread.iter().map(|raw| thread(raw, &mut names)).collect::<Result<_, _>>()?;
+    let threads = raw.thread.iter().map(|raw| thread(raw, &mut names)).collect::<Result<_, _>>()?;
     let mut servers = Vec::new();
     for raw in &raw.server {
         nest(raw, &mut names, &mut servers)?;
@@ -139,7 +138,18 @@ fn resolve(name: String, raw: RawFile) -> Result<Scenario, Wrong> {
     };
     let Names { conditions, flags, .. } = names;
     let RawFile { title, what, .. } = raw;
-    Ok(Scenario { name, title, what, threads, servers, mutexes, conditions, flags, measure, limit_ns })
+    Ok(Scenario {
+        name,
+        title,
+        what,
+        threads,
+        servers,
+        mutexes,
+        conditions,
+        flags,
+        measure,
+        limit_ns,
+    })
 }
 
 fn add(names: &mut Vec<String>, place: &Text, name: String) -> Result<(), Wrong> {
@@ -153,7 +163,10 @@ fn add(names: &mut Vec<String>, place: &Text, name: String) -> Result<(), Wrong>
     Ok(())
 }
 
-fn count(number: Option<&Spanned<i64>>, range: std::ops::RangeInclusive<i64>) -> Result<usize, Wrong> {
+fn count(
+    number: Option<&Spanned<i64>>,
+    range: std::ops::RangeInclusive<i64>,
+) -> Result<usize, Wrong> {
     let Some(number) = number else { return Ok(1) };
     let value = *number.get_ref();
     if !range.contains(&value) {
@@ -290,15 +303,27 @@ mod tests {
             ("\"lock a\"", "\"lock\"", "x.toml:9: `lock` is not complete; write `lock MUTEX`"),
             ("1ms\",\n", "1\",\n", "x.toml:10: `1` is no time; write a number and ns, us, ms or s"),
             ("\"unlock a\"", "\"compute 1us\"", "x.toml:11: `a` stays locked; add `unlock a`"),
-            ("\"lock a\"", "\"compute 1us\"", "x.toml:11: it does not hold `a`; write `lock a` before"),
+            (
+                "\"lock a\"",
+                "\"compute 1us\"",
+                "x.toml:11: it does not hold `a`; write `lock a` before",
+            ),
             ("\"lock a\"", "\"reply\"", "x.toml:9: only a server has a client"),
             ("\"lock a\"", "\"repeat 2\",\"lock a\"", "x.toml:11: a `repeat` has no `end`"),
-            ("priority = 30", "priority = 300", "x.toml:7: the priority 300 is not between 1 and 60"),
+            (
+                "priority = 30",
+                "priority = 300",
+                "x.toml:7: the priority 300 is not between 1 and 60",
+            ),
             ("priority = 30", "priority = \"x\"", "x.toml:7: invalid type"),
             ("priority = 30", "prority = 30", "x.toml:7: unknown field `prority`, expected one of"),
             ("name = \"a\"", "name = \"a\"\nprotocol = \"protect\"", "x.toml:5: the kernel has no"),
             ("name = \"a\"", "name = \"a\"\nprotocol = \"foo\"", "write \"inherit\" or \"none\""),
-            ("name = \"H\"", "name = \"H\"\ncpu = 1", "x.toml:7: only one CPU is started; write cpu = 0"),
+            (
+                "name = \"H\"",
+                "name = \"H\"\ncpu = 1",
+                "x.toml:7: only one CPU is started; write cpu = 0",
+            ),
             ("name = \"H\"", "name = \"H\"\npolicy = \"sporadic\"", "x.toml:7: the kernel has no"),
             ("nested = 2", "nested = 99", "x.toml:15: 99 is not between 1 and 64"),
             ("thread = \"H\"", "thread = \"L\"", "x.toml:18: there is no thread `L`; there is H"),

@@ -44,7 +44,9 @@ pub fn find(events: &[Event], end: u64) -> Holders {
         let open = |what| Hold { from: time, to: end, lane, what };
         match what {
             What::Got { mutex } => all.mutexes.push(open(mutex)),
-            What::Free { mutex } => close(&mut all.mutexes, time, |h| h.lane == lane && h.what == mutex),
+            What::Free { mutex } => {
+                close(&mut all.mutexes, time, |h| h.lane == lane && h.what == mutex)
+            }
             What::Take { client } => {
                 all.services.push(open(client));
                 all.turns.push(open(client));

@@ -35,9 +35,15 @@ const INTRODUCTION: &str = "<p><b>Priority inversion</b>: somebody important wai
 const KEY: [(&str, &str); 6] = [
     ("background:#3f7fbf", "runs at its own priority"),
     ("background:#7a3fb0", "runs at another one: inherited, or a client's"),
-    ("background:repeating-linear-gradient(45deg,#f2f4f6 0 3px,#b4bcc6 3px 5px)", "ready, waits for the CPU"),
+    (
+        "background:repeating-linear-gradient(45deg,#f2f4f6 0 3px,#b4bcc6 3px 5px)",
+        "ready, waits for the CPU",
+    ),
     ("background:#f7dfa3", "blocked, and the CPU works for it or for somebody more important"),
-    ("background:#d3202a", "<b>inversion</b>: waits, and the CPU works for somebody less important"),
+    (
+        "background:#d3202a",
+        "<b>inversion</b>: waits, and the CPU works for somebody less important",
+    ),
     ("background:#2e9d57;height:4px", "holds a mutex"),
 ];
 
@@ -51,7 +57,8 @@ pub fn page(all: &[Outcomes]) -> String {
     );
     out.push_str("<div class=\"key\">");
     for (style, words) in KEY {
-        write!(out, "<span><i style=\"{style}\"></i><span>{words}</span></span>").unwrap_or_default();
+        write!(out, "<span><i style=\"{style}\"></i><span>{words}</span></span>")
+            .unwrap_or_default();
     }
     out.push_str("</div>");
     table(&mut out, all);
@@ -139,7 +146,8 @@ fn section(out: &mut String, outcomes: &Outcomes) {
 
 fn sentence(scenario: &Scenario, outcome: &Outcome) -> String {
     let is_over = outcome.measured_ns > scenario.measure.bound_ns;
-    let (class, verdict) = if is_over { ("bad", "over the bound") } else { ("good", "within the bound") };
+    let (class, verdict) =
+        if is_over { ("bad", "over the bound") } else { ("good", "within the bound") };
     let took = instructions(outcome.measured_ns);
     let reset = if outcome.resets > 0 { "; the watchdog resets the system" } else { "" };
     format!("{} {took}, <span class=\"{class}\">{verdict}{reset}</span>", quantity(scenario))

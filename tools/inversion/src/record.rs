@@ -6,23 +6,46 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum What {
-    Sleep { until: u64 },
+    Sleep {
+        until: u64,
+    },
     Awake,
     /// It did not run from then on.
-    Gap { from: u64 },
-    Ask { mutex: usize },
-    Got { mutex: usize },
-    GaveUp { mutex: usize },
-    Free { mutex: usize },
-    Wait { mutex: usize },
-    Send { server: usize },
+    Gap {
+        from: u64,
+    },
+    Ask {
+        mutex: usize,
+    },
+    Got {
+        mutex: usize,
+    },
+    GaveUp {
+        mutex: usize,
+    },
+    Free {
+        mutex: usize,
+    },
+    Wait {
+        mutex: usize,
+    },
+    Send {
+        server: usize,
+    },
     Answered,
     Unanswered,
     Listen,
-    Take { client: usize },
-    Answer { client: usize },
+    Take {
+        client: usize,
+    },
+    Answer {
+        client: usize,
+    },
     /// It gave a lane another priority.
-    Priority { lane: usize, to: u8 },
+    Priority {
+        lane: usize,
+        to: u8,
+    },
     Killed,
     End,
     Reset,
@@ -84,7 +107,9 @@ pub fn read(text: &str) -> Result<HashMap<String, Run>, String> {
             }
             ["overflow", _] => {
                 let name = current.take().map(|(name, _)| name).unwrap_or_default();
-                return Err(format!("{name}: more happened than the record holds; make it shorter"));
+                return Err(format!(
+                    "{name}: more happened than the record holds; make it shorter"
+                ));
             }
             _ => {
                 let event = event(&words).ok_or_else(wrong)?;

@@ -24,7 +24,8 @@ impl Names {
     /// What is wrong with it and what would be right.
     pub fn step(&mut self, text: &str) -> Result<Step, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let (name, rest) = words.split_first().ok_or("a step is empty; write one like `compute 2ms`")?;
+        let (name, rest) =
+            words.split_first().ok_or("a step is empty; write one like `compute 2ms`")?;
         Ok(match (*name, rest) {
             ("compute", [length]) => Step::Compute(time(length)?),
             ("sleep", [length]) => Step::Sleep(time(length)?),
@@ -51,7 +52,9 @@ impl Names {
             ("mark", [flag]) => Step::Mark(make(&mut self.flags, flag)),
             ("check", [flag]) => Step::Check(make(&mut self.flags, flag)),
             ("repeat", [count]) => Step::Repeat(
-                count.parse().map_err(|_| format!("`{text}` wants a whole number, as in repeat 4"))?,
+                count
+                    .parse()
+                    .map_err(|_| format!("`{text}` wants a whole number, as in repeat 4"))?,
             ),
             ("end", []) => Step::End,
             (known, _) if STEPS.split(", ").any(|step| step == known) => {
@@ -143,11 +146,16 @@ pub fn check(steps: &[Step], is_server: bool, mutexes: &[String]) -> Result<(), 
             }
             Step::Lock(mutex) | Step::LockWithin(mutex, _) => held.push(mutex),
             Step::Unlock(mutex) | Step::Wait(_, mutex) if !held.contains(&mutex) => {
-                return wrong(format!("it does not hold `{0}`; write `lock {0}` before", mutexes[mutex]));
+                return wrong(format!(
+                    "it does not hold `{0}`; write `lock {0}` before",
+                    mutexes[mutex]
+                ));
             }
             Step::Unlock(mutex) => held.retain(|own| *own != mutex),
             Step::Reply | Step::Next if !is_server => {
-                return wrong("only a server has a client; leave it out or make this a [[server]]".into());
+                return wrong(
+                    "only a server has a client; leave it out or make this a [[server]]".into(),
+                );
             }
             Step::Repeat(_) => open += 1,
             Step::End if open == 0 => {
@@ -165,7 +173,9 @@ pub fn check(steps: &[Step], is_server: bool, mutexes: &[String]) -> Result<(), 
         return Err((last, "a `repeat` has no `end`; add one behind what is repeated".into()));
     }
     match held.first() {
-        Some(mutex) => Err((last, format!("`{0}` stays locked; add `unlock {0}`", mutexes[*mutex]))),
+        Some(mutex) => {
+            Err((last, format!("`{0}` stays locked; add `unlock {0}`", mutexes[*mutex])))
+        }
         None => Ok(()),
     }
 }

@@ -19,7 +19,7 @@ const LETTER: f64 = 6.3;
 pub const STYLE: &str = "text{font:11px system-ui,'DejaVu Sans',sans-serif;fill:#1d2733}\
     .s{font-size:10px}.name{font-weight:600}.dim{fill:#6b7684}.w{fill:#fff;font-weight:600}\
     .run{fill:#3f7fbf}.up{fill:#7a3fb0}.ready{fill:url(#h);stroke:#b4bcc6;stroke-width:.6}\
-    .wait{fill:#f7dfa3;stroke:#d9b65c;stroke-width:.6}.bad{fill:#d3202a}.own{fill:#2e9d57}.m{font-size:9px;fill:#217a43}\
+    .wait{fill:#f7dfa3;stroke:#d9b65c;stroke-width:.6}.bad{fill:#d3202a}.alert{fill:#d3202a;font-weight:700}.own{fill:#2e9d57}.m{font-size:9px;fill:#217a43}\
     .base{stroke:#dfe4ea}.grid{stroke:#edf0f3}.mark{stroke:#d3202a;stroke-width:1.5;stroke-dasharray:4 3}\
     .bound{stroke:#1d2733;stroke-width:1.5}.good{fill:#2e9d57}";
 
@@ -199,9 +199,16 @@ impl Drawing<'_> {
             }
             Doing::Runs(priority) => {
                 let title = format!("runs at {priority} instead of its own {own}");
-                self.bar(lane, when, "up", (&title, &[&format!("at {priority}"), &format!("{priority}")]));
+                self.bar(
+                    lane,
+                    when,
+                    "up",
+                    (&title, &[&format!("at {priority}"), &format!("{priority}")]),
+                );
             }
-            Doing::Ready => self.bar(lane, when, "ready", ("is ready and waits for the CPU", &["ready"])),
+            Doing::Ready => {
+                self.bar(lane, when, "ready", ("is ready and waits for the CPU", &["ready"]))
+            }
             Doing::Mutex(index) => {
                 let name = mutex(index);
                 let title = format!("waits for mutex {name}");
@@ -224,7 +231,8 @@ impl Drawing<'_> {
     fn inversion(&mut self, inversion: &Inversion) {
         let Inversion { from, to, lane, by } = *inversion;
         let name = self.lanes[by].name.clone();
-        let title = format!("waits while {name} runs, which works for nobody as important: inversion");
+        let title =
+            format!("waits while {name} runs, which works for nobody as important: inversion");
         let label = format!("inversion: {name} runs");
         let short = format!("{name} runs");
         self.bar(lane, (from, to), "bad", (&title, &[&label, &short, &name]));
@@ -235,7 +243,7 @@ impl Drawing<'_> {
         let (x, end) = (self.x(from), self.x(to));
         let offset = if self.row > 20.0 { 7.0 } else { 2.0 };
         // Two mutexes of one lane lie side by side.
-        let y = self.y(lane) + self.row - offset + if mutex % 2 == 0 { 0.0 } else { 3.5 };
+        let y = self.y(lane) + self.row - offset + if mutex.is_multiple_of(2) { 0.0 } else { 3.5 };
         let name = escape(&self.scenario.mutexes[mutex].name);
         let (width, owner) = ((end - x).max(0.7), escape(&self.lanes[lane].name));
         write!(
@@ -259,25 +267,25 @@ impl Drawing<'_> {
     fn event(&mut self, event: &Event, height: f64) {
         let x = self.x(event.time);
         let y = self.y(event.lane) + self.row / 2.0;
-        let is_visible = event.time <= self.end;
-        match event.what {
-            What::Reset if is_visible => write!(
+        if event.time <= self.end && event.what == What::Reset {
+            write!(
                 self.out,
                 "<line class=\"mark\" x1=\"{x:.1}\" y1=\"2\" x2=\"{x:.1}\" y2=\"{:.0}\"/>\
-                 <text class=\"s\" x=\"{:.1}\" y=\"14\" style=\"fill:#d3202a;font-weight:700\">\
-                 reset by the watchdog</text>",
+                 <text class=\"s alert\" x=\"{:.1}\" y=\"14\">reset by the watchdog</text>",
                 height - AXIS,
                 x + 4.0
-            ),
-            What::Killed if is_visible => write!(
+            )
+            .unwrap_or_default();
+        }
+        if event.time <= self.end && event.what == What::Killed {
+            write!(
                 self.out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" style=\"fill:#d3202a;font-weight:700\">✕ ended</text>",
+                "<text class=\"alert\" x=\"{:.1}\" y=\"{:.1}\">✕ ended</text>",
                 x + 2.0,
                 y + 3.0
-            ),
-            _ => Ok(()),
+            )
+            .unwrap_or_default();
         }
-        .unwrap_or_default();
     }
 }
 
@@ -293,7 +301,9 @@ pub fn bars(outcomes: &Outcomes) -> String {
          <style>{STYLE}</style>",
         WIDTH + 40.0
     );
-    for (row, (outcome, name)) in [(off, "inheritance off"), (on, "inheritance on")].iter().enumerate() {
+    for (row, (outcome, name)) in
+        [(off, "inheritance off"), (on, "inheritance on")].iter().enumerate()
+    {
         let y = 4.0 + row as f64 * 22.0;
         let class = if outcome.measured_ns > bound { "bad" } else { "good" };
         write!(

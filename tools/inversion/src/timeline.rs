@@ -151,7 +151,12 @@ impl<'a> Walk<'a> {
     fn turn(&mut self, time: u64, doing: Doing) {
         let time = time.max(self.since);
         if time > self.since {
-            self.spans.push(Span { from: self.since, to: time, lane: self.lane, doing: self.doing });
+            self.spans.push(Span {
+                from: self.since,
+                to: time,
+                lane: self.lane,
+                doing: self.doing,
+            });
         }
         (self.since, self.doing) = (time, doing);
     }
@@ -176,9 +181,11 @@ impl<'a> Walk<'a> {
     /// The message of this lane was received, and answered.
     fn served(&mut self, time: u64) {
         let since = self.since;
-        let service = self.holders.services.iter().find(|hold| {
-            hold.what == self.lane && since <= hold.from && hold.from <= time
-        });
+        let service = self
+            .holders
+            .services
+            .iter()
+            .find(|hold| hold.what == self.lane && since <= hold.from && hold.from <= time);
         if let (Some(hold), Doing::Send(server)) = (service, self.doing) {
             self.turn(hold.from, Doing::Reply(server));
             self.turn(hold.to.min(time), Doing::Ready);
@@ -243,7 +250,8 @@ struct World<'a> {
 
 impl World<'_> {
     fn inversions(&self) -> Vec<Inversion> {
-        let mut points: Vec<u64> = self.spans.iter().flat_map(|span| [span.from, span.to]).collect();
+        let mut points: Vec<u64> =
+            self.spans.iter().flat_map(|span| [span.from, span.to]).collect();
         points.sort_unstable();
         points.dedup();
         let mut found: Vec<Inversion> = Vec::new();
@@ -253,8 +261,8 @@ impl World<'_> {
             let runner = doing.iter().position(|doing| matches!(doing, Doing::Runs(_)));
             let Some(by) = runner else { continue };
             let worth = self.worth(by, &doing, from);
-            for lane in 0..self.lanes.len() {
-                let waits = match doing[lane] {
+            for (lane, doing) in doing.iter().enumerate() {
+                let waits = match doing {
                     Doing::Ready | Doing::Mutex(_) | Doing::Send(_) | Doing::Reply(_) => true,
                     Doing::Runs(_) | Doing::Rests => false,
                 };
@@ -310,8 +318,8 @@ impl World<'_> {
         while let Some(&helper) = helped.get(next) {
             next += 1;
             worth = worth.max(self.importance(helper, time));
-            for waiter in 0..self.lanes.len() {
-                let waits_for = match doing[waiter] {
+            for (waiter, doing) in doing.iter().enumerate() {
+                let waits_for = match *doing {
                     Doing::Mutex(mutex) => self.holders.owner(mutex, time).into_iter().collect(),
                     Doing::Reply(_) => self.holders.server_of(waiter, time).into_iter().collect(),
                     Doing::Send(server) => self.holders.busy(server, self.lanes, time),

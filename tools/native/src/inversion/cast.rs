@@ -58,7 +58,7 @@ impl World {
     /// What a plan needs, with the doors of its servers.
     #[must_use]
     pub fn new(plan: &Plan, doors: Vec<Door>, lanes: Vec<Lane>, turns: u64) -> Self {
-        let remaining = lanes.iter().filter(|lane| lane.counts).count() as u32;
+        let remaining = lanes.iter().map(|lane| u32::from(lane.counts)).sum();
         Self {
             record: Record::default(),
             locks: plan.locks.iter().map(|protocol| Lock::new(*protocol)).collect(),

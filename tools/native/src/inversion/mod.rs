@@ -4,6 +4,6 @@
 //! `cargo xtask inversion` writes the scripts (`tools/inversion/src/compile.rs`) and reads the record.
 
 pub mod cast;
-pub mod play;
 pub mod plan;
+pub mod play;
 pub mod record;
