@@ -63,16 +63,23 @@ fn run(text: &mut String, scenario: &Scenario, mode: Mode) {
             Policy::Fifo => "fifo",
             Policy::RoundRobin => "rr",
         };
-        line(format!("thread {policy} {}{}", thread.priority, steps(&thread.steps, None)));
+        line(format!(
+            "thread {policy} {}{}",
+            thread.priority,
+            steps(scenario, &thread.steps, None)
+        ));
     }
     for server in &scenario.servers {
         let rule = if inherits(server.rule) { "inherit" } else { "fixed" };
         let Server { priority, threads, next, .. } = server;
-        line(format!("server {rule} {priority} {threads}{}", steps(&server.steps, *next)));
+        line(format!(
+            "server {rule} {priority} {threads}{}",
+            steps(scenario, &server.steps, *next)
+        ));
     }
 }
 
-fn steps(steps: &[Step], next: Option<usize>) -> String {
+fn steps(scenario: &Scenario, steps: &[Step], next: Option<usize>) -> String {
     let mut text = String::new();
     for step in steps {
         let words = match *step {
@@ -97,6 +104,7 @@ fn steps(steps: &[Step], next: Option<usize>) -> String {
             Step::Kill(thread) => format!("kill {thread}"),
             Step::Mark(flag) => format!("mark {flag}"),
             Step::Check(flag) => format!("check {flag}"),
+            Step::Read(file) => format!("read {}", scenario.files[file]),
             Step::Repeat(count) => format!("repeat {count}"),
             Step::End => "end".into(),
         };

@@ -136,7 +136,7 @@ fn resolve(name: String, raw: RawFile) -> Result<Scenario, Wrong> {
         Some(limit) => time(limit.get_ref()).map_err(at(limit))?,
         None => 200_000_000,
     };
-    let Names { conditions, flags, .. } = names;
+    let Names { conditions, flags, files, .. } = names;
     let RawFile { title, what, .. } = raw;
     Ok(Scenario {
         name,
@@ -147,6 +147,7 @@ fn resolve(name: String, raw: RawFile) -> Result<Scenario, Wrong> {
         mutexes,
         conditions,
         flags,
+        files,
         measure,
         limit_ns,
     })

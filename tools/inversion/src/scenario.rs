@@ -27,6 +27,8 @@ pub enum Step {
     Kill(usize),
     Mark(usize),
     Check(usize),
+    /// A file of the guest.
+    Read(usize),
     Repeat(u64),
     End,
 }
@@ -134,6 +136,7 @@ pub struct Scenario {
     pub mutexes: Vec<Mutex>,
     pub conditions: Vec<String>,
     pub flags: Vec<String>,
+    pub files: Vec<String>,
     pub measure: Measure,
     /// When a run is given up.
     pub limit_ns: u64,

@@ -12,10 +12,11 @@ pub struct Names {
     pub mutexes: Vec<String>,
     pub conditions: Vec<String>,
     pub flags: Vec<String>,
+    pub files: Vec<String>,
 }
 
 const STEPS: &str = "compute, sleep, sleep_until, period, lock, lock_within, unlock, send, \
-    send_within, next, reply, wait, signal, broadcast, priority, kill, mark, check, repeat, end";
+    send_within, next, reply, wait, signal, broadcast, priority, kill, mark, check, read, repeat, end";
 
 impl Names {
     /// One step.
@@ -51,6 +52,7 @@ impl Names {
             ("kill", [thread]) => Step::Kill(self.thread(thread)?),
             ("mark", [flag]) => Step::Mark(make(&mut self.flags, flag)),
             ("check", [flag]) => Step::Check(make(&mut self.flags, flag)),
+            ("read", [path]) if path.starts_with('/') => Step::Read(make(&mut self.files, path)),
             ("repeat", [count]) => Step::Repeat(
                 count
                     .parse()
@@ -127,6 +129,7 @@ fn usage(step: &str) -> &'static str {
         "kill" => "`kill THREAD`",
         "mark" => "`mark FLAG`",
         "check" => "`check FLAG`",
+        "read" => "`read /etc/motd`, with the path from the root",
         "repeat" => "`repeat 4`, with an `end` behind what is repeated",
         _ => "it alone",
     }
@@ -165,7 +168,8 @@ pub fn check(steps: &[Step], is_server: bool, mutexes: &[String]) -> Result<(), 
             Step::Compute(_) | Step::SleepUntil(_) | Step::Sleep(_) | Step::Period(_) => {}
             Step::Send(_) | Step::SendWithin(..) | Step::Next | Step::Reply => {}
             Step::Wait(..) | Step::Signal(_) | Step::Broadcast(_) => {}
-            Step::Priority(..) | Step::Kill(_) | Step::Mark(_) | Step::Check(_) => {}
+            Step::Priority(..) | Step::Kill(_) | Step::Mark(_) | Step::Check(_) | Step::Read(_) => {
+            }
         }
     }
     let last = steps.len().saturating_sub(1);

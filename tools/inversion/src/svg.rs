@@ -192,7 +192,10 @@ impl Drawing<'_> {
         let own = self.lanes[lane].priority;
         let when = (from, to);
         let mutex = |index: usize| self.scenario.mutexes[index].name.clone();
-        let server = |index: usize| self.scenario.servers[index].name.clone();
+        let server = |index: usize| {
+            let server = self.scenario.servers.get(index);
+            server.map_or("files".to_owned(), |server| server.name.clone())
+        };
         match doing {
             Doing::Runs(priority) if priority == own => {
                 self.bar(lane, when, "run", (&format!("runs at its own priority {own}"), &[]));

@@ -8,7 +8,7 @@ use neutrino_rt::abi::sched::policy;
 use neutrino_rt::abi::time::FOREVER;
 use neutrino_rt::lock::{self, Condition, Lock};
 use neutrino_rt::message::{self, Received};
-use neutrino_rt::{Errno, clock, thread};
+use neutrino_rt::{Errno, clock, file, thread};
 
 /// What a thread computes between two looks at the clock.
 const CHUNK_NS: u64 = 5_000;
@@ -234,6 +234,7 @@ impl Player<'_> {
                 self.flag(flag, true);
             }
             Step::Check(flag) => return self.check(flag),
+            Step::Read(ref path) => self.read(path),
             Step::Repeat(count, ref steps) => {
                 for _ in 0..count {
                     if self.all(steps) == Flow::Stop {
@@ -308,6 +309,14 @@ impl Player<'_> {
         };
         let event = if answered.is_ok() { Event::Answered } else { Event::Unanswered };
         self.note(event, server);
+    }
+
+    /// The servers of files are nobody's lane: they count as the one behind the last.
+    fn read(&mut self, path: &str) {
+        let files = self.world.doors.len();
+        self.note(Event::Send, files);
+        let read = file::read_to_end(path.as_bytes());
+        self.note(if read.is_ok() { Event::Answered } else { Event::Unanswered }, files);
     }
 
     fn reply(&mut self) {

@@ -51,6 +51,8 @@ pub enum Step {
     Mark(usize),
     /// Resets the system (ends the run) if a flag is not set; clears it.
     Check(usize),
+    /// Opens a file and reads all of it.
+    Read(String),
     /// Does the steps so many times.
     Repeat(u64, Vec<Step>),
 }
@@ -170,6 +172,9 @@ fn step<'a>(
 ) -> Result<Step, usize> {
     let mut words = line.split_whitespace();
     let name = words.next().ok_or(number)?;
+    if name == "read" {
+        return words.next().map(|path| Step::Read(String::from(path))).ok_or(number);
+    }
     let mut next = || words.next().and_then(|word| word.parse::<u64>().ok()).ok_or(number);
     let index = |value: u64| usize::try_from(value).map_err(|_| number);
     Ok(match name {
