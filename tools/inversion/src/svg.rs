@@ -152,7 +152,7 @@ impl Drawing<'_> {
     /// A bar with a tip, and the longest of its labels that fits.
     fn bar(&mut self, lane: usize, (from, to): (u64, u64), class: &str, words: (&str, &[&str])) {
         let (x, end) = (self.x(from), self.x(to));
-        if end - x < 0.3 {
+        if end - x < if class == "ready" { 1.0 } else { 0.3 } {
             return;
         }
         let (y, width) = (self.y(lane) + 3.0, (end - x).max(0.7));
@@ -258,7 +258,7 @@ impl Drawing<'_> {
         )
         .unwrap_or_default();
         if self.row > 20.0 && width > 4.0 {
-            let (x, y) = (x - 2.0, y + 4.0);
+            let (x, y) = (x - 2.0 - if mutex.is_multiple_of(2) { 0.0 } else { 7.0 }, y + 4.0);
             write!(
                 self.out,
                 "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\" class=\"m\">{name}</text>"

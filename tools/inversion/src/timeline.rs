@@ -76,7 +76,7 @@ pub fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
     spans.iter_mut().for_each(|span| span.to = span.to.min(end));
     let world = World { lanes: &lanes, events: &run.events, holders: &holders, spans: &spans };
     let inversions = world.inversions();
-    let spans = joined(spans);
+    let spans = without(joined(spans), &inversions);
     Timeline { end, spans, inversions, holders }
 }
 
@@ -238,6 +238,22 @@ fn joined(mut spans: Vec<Span>) -> Vec<Span> {
         }
     }
     all
+}
+
+/// What is left of the spans where no inversion of the same lane is.
+fn without(spans: Vec<Span>, inversions: &[Inversion]) -> Vec<Span> {
+    let mut left = Vec::new();
+    for span in spans {
+        let mut from = span.from;
+        let own = inversions.iter().filter(|i| i.lane == span.lane);
+        for inversion in own.filter(|i| i.from < span.to && span.from < i.to) {
+            left.push(Span { from, to: inversion.from.max(from), ..span });
+            from = inversion.to.clamp(from, span.to);
+        }
+        left.push(Span { from, ..span });
+    }
+    left.retain(|span| span.from < span.to);
+    left
 }
 
 /// Who is how important at a point in time.
