@@ -137,6 +137,8 @@ impl Kernel {
 
     fn call_frame(&mut self, m: &mut impl Machine, caller: ThreadId, frame: &impl Registers) {
         self.counters.calls = self.counters.calls.wrapping_add(1);
+        // The result takes the number's place in the registers.
+        let number = frame.number();
         let result = match Call::decode(frame) {
             Ok(call) => self.call(m, caller, &call),
             Err(errno) => Err(errno),
@@ -148,7 +150,7 @@ impl Kernel {
             Ok(Outcome::Blocked | Outcome::Gone) => return,
         }
         if self.threads[caller].timeout.is_some()
-            && frame.number() != neutrino_abi::calls::number::TimerTimeout
+            && number != neutrino_abi::calls::number::TimerTimeout
             && !self.threads[caller].state.is_blocked()
         {
             self.threads[caller].timeout = None;
