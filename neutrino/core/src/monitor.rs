@@ -27,21 +27,29 @@ const ROOM: usize = 16;
 pub(crate) struct Monitor {
     touched: [Maybe<Thread>; ROOM],
     count: usize,
+    last: Maybe<Thread>,
     /// How often it has found one.
     pub(crate) inversions: u32,
 }
 
 impl Monitor {
-    pub(crate) const NEW: Self = Self { touched: [Maybe::NOBODY; ROOM], count: 0, inversions: 0 };
+    pub(crate) const NEW: Self =
+        Self { touched: [Maybe::NOBODY; ROOM], count: 0, last: Maybe::NOBODY, inversions: 0 };
 }
 
 impl Kernel {
     /// Notes a thread whose state or priority has changed.
     #[inline(always)]
     pub(crate) fn touch(&mut self, t: ThreadId) {
-        if let Some(place) = self.monitor.touched.get_mut(self.monitor.count) {
-            *place = Maybe::new(Some(t));
-            self.monitor.count = self.monitor.count.wrapping_add(1);
+        let Monitor { touched, count, last, .. } = &mut self.monitor;
+        // Most threads are touched twice on end.
+        if last.get() == Some(t) {
+            return;
+        }
+        *last = Maybe::new(Some(t));
+        if let Some(place) = touched.get_mut(*count) {
+            *place = *last;
+            *count = count.wrapping_add(1);
         }
     }
 
@@ -49,12 +57,15 @@ impl Kernel {
     // Bound: the threads noted, times the servers of a channel and the contended mutexes of a thread.
     pub(crate) fn watch_inversions(&mut self, cpu: usize) {
         let count = core::mem::take(&mut self.monitor.count);
-        let noted = self.monitor.touched;
+        self.monitor.last = Maybe::NOBODY;
         let mut found = u32::from(self.is_outranked(cpu));
-        for t in noted.iter().take(count).filter_map(|noted| noted.get()) {
-            found = found.wrapping_add(u32::from(self.is_inverted(t)));
+        for index in 0..count {
+            let noted = self.monitor.touched.get(index).and_then(|noted| noted.get());
+            found = found.wrapping_add(u32::from(noted.is_some_and(|t| self.is_inverted(t))));
         }
-        self.monitor.inversions = self.monitor.inversions.wrapping_add(found);
+        if found != 0 {
+            self.monitor.inversions = self.monitor.inversions.wrapping_add(found);
+        }
     }
 
     /// (a)
@@ -64,26 +75,58 @@ impl Kernel {
         own.highest() > runs
     }
 
-    /// (b) and (c), seen from one who waits and from one who is waited for.
+    /// (b) and (c), seen from one who waits and from one who is waited for. Priorities are compared
+    /// first, since nearly always that settles it.
+    #[inline(always)]
     fn is_inverted(&self, t: ThreadId) -> bool {
         let thread = &self.threads[t];
-        if matches!(thread.state, State::Vacant) {
-            return false;
-        }
         let own = thread.effective;
-        self.waits_below(t)
-            || thread.mutexes.iter(&self.mutexes).any(|mutex| {
-                let waiter = self.mutexes[mutex].waiters.first();
-                waiter.is_some_and(|waiter| self.threads[waiter].effective > own)
-            })
-            || thread.serving.get().is_some_and(|client| self.waits_below(client))
-            || thread.serves.is_some_and(|channel| {
-                let sender = self.channels[channel].senders.first();
-                sender.is_some_and(|sender| self.waits_below(sender))
-            })
+        let outranks = |other: ThreadId| self.threads[other].effective > own;
+        if let Some(client) = thread.serving.get()
+            && outranks(client)
+            && self.waits_below(client)
+        {
+            return true;
+        }
+        if let Some(channel) = thread.serves
+            && let Some(sender) = self.channels[channel].senders.first()
+            && self.waits_below(sender)
+        {
+            return true;
+        }
+        match thread.state {
+            State::Vacant => return false,
+            State::Mutex { .. } | State::Send { .. } | State::Reply { .. } => {
+                if self.waits_below(t) {
+                    return true;
+                }
+            }
+            State::Ready
+            | State::Running
+            | State::Stopped
+            | State::Receive { .. }
+            | State::SigSuspend
+            | State::SigWaitinfo { .. }
+            | State::Nanosleep { .. }
+            | State::Futex { .. }
+            | State::Interrupt
+            | State::Poll(_) => {}
+        }
+        !thread.mutexes.is_empty() && self.owns_above(t)
+    }
+
+    /// (b), seen from the owner.
+    #[inline(never)]
+    fn owns_above(&self, t: ThreadId) -> bool {
+        let own = self.threads[t].effective;
+        self.threads[t].mutexes.iter(&self.mutexes).any(|mutex| {
+            let waiter = self.mutexes[mutex].waiters.first();
+            waiter.is_some_and(|waiter| self.threads[waiter].effective > own)
+        })
     }
 
     /// Whether a thread waits for somebody who runs below it.
+    #[inline(never)]
     fn waits_below(&self, t: ThreadId) -> bool {
         match self.threads[t].state {
             State::Mutex { mutex, .. } => {
