@@ -117,8 +117,9 @@ impl Pipe {
             && let Some(reader) = self.waiting_readers.pop_front()
         {
             let count = reader.length.min(rest.len());
+            let taken = rest.get(..count).unwrap_or_default();
             // A reader that died leaves its bytes to the next one.
-            if message::reply(reader.rcvid, count as i64, &rest[..count]).is_ok() {
+            if message::reply(reader.rcvid, count as i64, taken).is_ok() {
                 done += count;
             }
         }

@@ -32,10 +32,6 @@ impl Events {
         (self.last, readiness)
     }
 
-    pub(crate) fn get(&self, id: u64) -> Option<&Event> {
-        self.events.get(&id)
-    }
-
     /// The last descriptor of a counter is gone.
     pub(crate) fn close(&mut self, id: u64) {
         self.events.remove(&id);
