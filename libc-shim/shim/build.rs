@@ -10,9 +10,11 @@ fn main() {
     }
     let folder = var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let base = io_msg::start::SHIM_BASE;
+    let vdso = io_msg::start::VDSO;
     for argument in [
         format!("-T{folder}/link.ld"),
         format!("--defsym=SHIM_BASE={base:#x}"),
+        format!("--defsym=SHIM_VDSO={vdso:#x}"),
         "--no-pie".into(),
         "--gc-sections".into(),
         "-znorelro".into(),

@@ -183,6 +183,9 @@ impl System for Fake {
         buffer[..n].copy_from_slice(&file[start..start + n]);
         Ok(n)
     }
+    fn object_write(&self, _object: u32, offset: u64, bytes: &[u8]) {
+        self.written.borrow_mut().push((offset, bytes.to_vec()));
+    }
     fn now(&self, _clock: Clock) -> u64 {
         0
     }

@@ -7,8 +7,11 @@ use crate::process::death::Obituary;
 use crate::process::session::Sessions;
 use crate::process::table::Table;
 use crate::process::wait::Waiter;
+use crate::system::System;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem::offset_of;
+use io_msg::start::Changes;
 use neutrino_abi::message::MsgInfo;
 
 /// Everything procnto knows.
@@ -30,6 +33,8 @@ pub struct State {
     pub links: Vec<Found>,
     /// What every new address space gets.
     pub pieces: Pieces,
+    /// Changes of families so far.
+    pub families: u32,
     /// The process that serves `/`.
     pub first_server: u32,
     /// The first program has been started.
@@ -103,6 +108,23 @@ pub enum Answer {
 const WORKERS_LEFT: usize = 2;
 
 impl State {
+    /// Tells everybody that the name space has changed.
+    pub fn tell_paths(&self, system: &impl System) {
+        self.tell(system, offset_of!(Changes, paths), self.paths.generation);
+    }
+
+    /// Tells everybody that a parent, group or session of a process that runs has changed.
+    pub fn tell_families(&mut self, system: &impl System) {
+        self.families = self.families.wrapping_add(1);
+        self.tell(system, offset_of!(Changes, families), self.families);
+    }
+
+    fn tell(&self, system: &impl System, place: usize, count: u32) {
+        if self.pieces.shared_page != 0 {
+            system.object_write(self.pieces.shared_page, place as u64, &count.to_le_bytes());
+        }
+    }
+
     /// The next job, if enough of `workers` are left without the caller.
     pub fn take_job(&mut self, workers: usize) -> Option<Job> {
         if self.busy + WORKERS_LEFT > workers {

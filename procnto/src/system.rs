@@ -126,6 +126,8 @@ pub trait System {
     fn object_info(&self, object: u32) -> Result<ObjectInfo, Errno>;
     /// Reads a memory object.
     fn object_read(&self, object: u32, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno>;
+    /// Writes to a memory object of procnto's own.
+    fn object_write(&self, object: u32, offset: u64, bytes: &[u8]);
 
     /// Nanoseconds on a clock.
     fn now(&self, clock: Clock) -> u64;

@@ -7,7 +7,6 @@ use neutrino_rt::Errno;
 use neutrino_rt::abi::image::{Entry, Image};
 use neutrino_rt::abi::memory::prot;
 use neutrino_rt::memory::MemObject;
-use neutrino_rt::message;
 use resmgr::{Attributes, DirectoryEntry, Node, Ocb, Outcome, Request, Server};
 
 /// The image and the object that holds it.
@@ -106,7 +105,7 @@ impl Server for BootImage {
                 return Ok(0);
             }
             let at = entry.data_offset().checked_add(offset).ok_or(Errno::EINVAL)?;
-            message::write_object(request.rcvid, 0, self.object.raw(), at, bytes)
+            request.reply_object(self.object.raw(), at, bytes)
         });
         Outcome::Reply(moved.map(u64::cast_signed))
     }

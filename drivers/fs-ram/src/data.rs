@@ -151,7 +151,7 @@ impl RamFs {
     /// EINVAL: not a file. EFAULT.
     pub(crate) fn read_at(
         &mut self,
-        request: &Request<'_>,
+        request: &mut Request<'_>,
         node: Node,
         offset: u64,
         length: usize,
@@ -167,7 +167,7 @@ impl RamFs {
         }
         // A file that is nothing but a hole has no object before this.
         let object = inode.object()?.raw();
-        message::write_object(request.rcvid, 0, object, offset, bytes)
+        request.reply_object(object, offset, bytes)
     }
 
     /// Writes straight to the object.
@@ -192,8 +192,14 @@ impl RamFs {
             self.resize(node, end)?;
         }
         let inode = self.node_mut(node)?;
-        let object = inode.object()?.raw();
-        let moved = message::read_object(request.rcvid, data.offset as u64, object, offset, bytes);
+        let object = inode.object()?;
+        let moved = match request.inline(data.offset, data.length) {
+            Some(inline) => object.write(offset, inline).map(|count| count as u64),
+            None => {
+                let (rcvid, from) = (request.rcvid, data.offset as u64);
+                message::read_object(rcvid, from, object.raw(), offset, bytes)
+            }
+        };
         let done = *moved.as_ref().unwrap_or(&0);
         inode.attributes.mtime = clock::timestamp();
         inode.attributes.ctime = inode.attributes.mtime;

@@ -5,7 +5,7 @@ use neutrino_rt::Errno;
 use neutrino_rt::abi::message::chf;
 use neutrino_rt::start::Arguments;
 use neutrino_rt::{channel, eprintln};
-use resmgr::{Engine, serve};
+use resmgr::{Engine, serve_with};
 
 const USAGE: &str = "fs-ram: use: fs-ram [-s MIB] PATH[=MODE]…";
 
@@ -13,6 +13,9 @@ const USAGE: &str = "fs-ram: use: fs-ram [-s MIB] PATH[=MODE]…";
 fn default_limit() -> u64 {
     neutrino_rt::memory::system_info().free_pages / 2 * 4096
 }
+
+/// Bytes of a message that are received at once: most paths. Data go straight to a file's memory.
+const BUFFER_BYTES: usize = 256;
 
 fn main(arguments: &Arguments) -> i32 {
     let mut limit = default_limit();
@@ -43,7 +46,7 @@ fn main(arguments: &Arguments) -> i32 {
         eprintln!("{USAGE}");
         return 2;
     }
-    let errno = serve(&mut engine, chid);
+    let errno = serve_with(&mut engine, chid, BUFFER_BYTES);
     eprintln!("fs-ram: the channel is gone: {errno}");
     1
 }

@@ -1,12 +1,11 @@
 //! One pipe: its bytes, and who waits for them.
 
+use crate::ring::Ring;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use neutrino_rt::{Errno, message};
-use resmgr::DataAt;
+use resmgr::{DataAt, Request};
 
-/// Bytes that a pipe holds (Linux's default).
-pub(crate) const CAPACITY: usize = 64 * 1024;
 /// Writes of at most this are atomic (POSIX: `PIPE_BUF`).
 pub(crate) const ATOMIC: usize = 4096;
 
@@ -41,7 +40,7 @@ impl End {
 /// A pipe or an open FIFO.
 #[derive(Debug, Default)]
 pub(crate) struct Pipe {
-    bytes: VecDeque<u8>,
+    bytes: Ring,
     waiting_readers: VecDeque<Reader>,
     waiting_writers: VecDeque<Writer>,
     pub(crate) readers: End,
@@ -67,20 +66,86 @@ impl Pipe {
 
     /// Bytes that can be written.
     pub(crate) fn space(&self) -> usize {
-        CAPACITY - self.bytes.len()
+        self.bytes.space()
     }
 
-    /// Takes up to `length` bytes; `None` if the reader has to wait.
-    pub(crate) fn take(&mut self, length: usize) -> Option<Vec<u8>> {
-        if self.bytes.is_empty() {
-            return (self.writers.open == 0).then(Vec::new);
+    /// Whether a reader need not wait: there are bytes, or there will be none.
+    pub(crate) fn has_answer(&self) -> bool {
+        !self.bytes.is_empty() || self.writers.open == 0
+    }
+
+    /// Moves up to `length` bytes behind those in `to`; returns how many.
+    pub(crate) fn take(&mut self, length: usize, to: &mut Vec<u8>) -> usize {
+        let (first, second) = self.bytes.front(length);
+        let count = first.len() + second.len();
+        to.extend_from_slice(first);
+        to.extend_from_slice(second);
+        self.bytes.forget(count);
+        count
+    }
+
+    /// Answers a reader with up to `length` bytes straight from where they lie; they are gone only if
+    /// it got them.
+    ///
+    /// # Errors
+    /// It is gone, or its memory is bad.
+    pub(crate) fn answer(&mut self, rcvid: u64, length: usize) -> Result<(), Errno> {
+        let (first, second) = self.bytes.front(length);
+        let count = first.len() + second.len();
+        if second.is_empty() {
+            message::reply(rcvid, count as i64, first)?;
+        } else {
+            let written = message::write(rcvid, first, 0)
+                .and_then(|_| message::write(rcvid, second, first.len() as u64));
+            if let Err(errno) = written {
+                let _it_may_be_gone = message::error(rcvid, errno);
+                return Err(errno);
+            }
+            message::reply(rcvid, count as i64, &[])?;
         }
-        Some(self.bytes.drain(..length.min(self.bytes.len())).collect())
+        self.bytes.forget(count);
+        Ok(())
     }
 
-    /// Appends bytes; the caller has looked at [`Pipe::space`].
-    pub(crate) fn put(&mut self, bytes: &[u8]) {
-        self.bytes.extend(bytes);
+    /// Hands bytes of a writer to those who wait to read, past the empty buffer; returns how many
+    /// they took.
+    pub(crate) fn hand_over(&mut self, data: &[u8]) -> usize {
+        let mut done = 0;
+        // Bound: each turn answers a reader.
+        while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty())
+            && self.bytes.is_empty()
+            && let Some(reader) = self.waiting_readers.pop_front()
+        {
+            let count = reader.length.min(rest.len());
+            let taken = rest.get(..count).unwrap_or_default();
+            // A reader that died leaves its bytes to the next one.
+            if message::reply(reader.rcvid, count as i64, taken).is_ok() {
+                done += count;
+            }
+        }
+        done
+    }
+
+    /// Appends `length` bytes of a message from `offset` on; the caller has looked at
+    /// [`Pipe::space`].
+    ///
+    /// # Errors
+    /// EFAULT: the client's memory is bad. ESRCH: it is gone.
+    pub(crate) fn put(
+        &mut self,
+        request: &Request<'_>,
+        offset: usize,
+        length: usize,
+    ) -> Result<usize, Errno> {
+        match request.inline(offset, length) {
+            Some(bytes) => Ok(self.bytes.put(bytes)),
+            None => self.fetch(request.rcvid, offset, length),
+        }
+    }
+
+    /// Appends bytes straight from the memory of a writer that waits.
+    fn fetch(&mut self, rcvid: u64, offset: usize, length: usize) -> Result<usize, Errno> {
+        self.bytes.append(length, |room, done| message::read(rcvid, room, (offset + done) as u64))
     }
 
     /// Whether a write may go ahead of nobody.
@@ -92,8 +157,8 @@ impl Pipe {
         self.waiting_readers.push_back(Reader { rcvid, length });
     }
 
-    pub(crate) fn wait_to_write(&mut self, rcvid: u64, data: DataAt) {
-        self.waiting_writers.push_back(Writer { rcvid, data, done: 0 });
+    pub(crate) fn wait_to_write(&mut self, rcvid: u64, data: DataAt, done: usize) {
+        self.waiting_writers.push_back(Writer { rcvid, data, done });
     }
 
     /// Moves bytes from waiting writers to waiting readers as far as they go.
@@ -106,12 +171,12 @@ impl Pipe {
         let Some(length) = self.waiting_readers.front().map(|reader| reader.length) else {
             return false;
         };
-        let Some(bytes) = self.take(length) else { return false };
-        if let Some(reader) = self.waiting_readers.pop_front()
-            && message::reply(reader.rcvid, bytes.len() as i64, &bytes).is_err()
-        {
-            // The reader died: what it did not get is the next one's.
-            bytes.iter().rev().for_each(|&byte| self.bytes.push_front(byte));
+        if !self.has_answer() {
+            return false;
+        }
+        if let Some(reader) = self.waiting_readers.pop_front() {
+            // What a reader that died did not get is the next one's.
+            let _it_may_be_gone = self.answer(reader.rcvid, length);
         }
         true
     }
@@ -119,21 +184,19 @@ impl Pipe {
     fn serve_writer(&mut self) -> bool {
         let space = self.space();
         let gone = self.readers.open == 0;
-        let Some(writer) = self.waiting_writers.front_mut() else { return false };
+        let Some(writer) = self.waiting_writers.front() else { return false };
+        let (rcvid, offset) = (writer.rcvid, writer.data.offset + writer.done);
         let rest = writer.data.length - writer.done;
         let needed = if writer.data.length <= ATOMIC { rest } else { 1 };
         if !gone && space < needed {
             return false;
         }
         if !gone {
-            let mut chunk = alloc::vec![0; rest.min(space)];
-            let offset = (writer.data.offset + writer.done) as u64;
-            match message::read(writer.rcvid, &mut chunk, offset) {
+            match self.fetch(rcvid, offset, rest) {
                 Ok(n) if n > 0 => {
+                    let Some(writer) = self.waiting_writers.front_mut() else { return false };
                     writer.done += n;
-                    let done = writer.done == writer.data.length;
-                    self.bytes.extend(chunk.get(..n).unwrap_or_default());
-                    if !done {
+                    if writer.done < writer.data.length {
                         return true;
                     }
                 }

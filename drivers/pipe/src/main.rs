@@ -12,10 +12,18 @@ extern crate alloc;
 
 #[cfg(target_os = "none")]
 mod buffer;
+#[cfg(any(test, target_os = "none"))]
+#[cfg_attr(test, allow(dead_code, reason = "only the pure parts run on a host"))]
+mod event;
+#[cfg(target_os = "none")]
+mod events;
 #[cfg(target_os = "none")]
 mod opening;
 #[cfg(target_os = "none")]
 mod options;
+#[cfg(any(test, target_os = "none"))]
+#[cfg_attr(test, allow(dead_code, reason = "only the pure parts run on a host"))]
+mod ring;
 #[cfg(target_os = "none")]
 mod server;
 #[cfg(target_os = "none")]

@@ -2,6 +2,7 @@
 //! `open`). Who waits counts as present for the other end, so that two who wait for each other are
 //! let in together.
 
+use crate::buffer::ATOMIC;
 use crate::server::{Pipes, READING, WRITING};
 use alloc::vec::Vec;
 use neutrino_rt::Errno;
@@ -9,8 +10,9 @@ use neutrino_rt::abi::message::Head;
 use neutrino_rt::message::{self, Received};
 use resmgr::{Aside, Engine, Node, Outcome};
 
-/// Bytes of a message that are received at once; handlers fetch the rest where it is needed.
-const BUFFER_BYTES: usize = 20 * 1024;
+/// Bytes of a message that are received at once: an atomic write. Longer ones go straight from the
+/// client's memory to where they are kept.
+const BUFFER_BYTES: usize = ATOMIC + 256;
 
 /// Somebody who waits to open an end of a pipe.
 #[derive(Clone, Copy, Debug)]
@@ -65,31 +67,52 @@ impl Openers {
 /// Receives and answers for ever; returns only if the channel is gone.
 pub(crate) fn serve(engine: &mut Engine<Pipes>, chid: u32) -> Errno {
     let mut buffer = alloc::vec![0; BUFFER_BYTES];
+    let mut received = message::receive(chid, &mut buffer);
     // Bound: none; this is what a server does.
     loop {
-        match message::receive(chid, &mut buffer) {
-            Ok(Received::Message { rcvid, head }) => handle(engine, rcvid, &head, &buffer),
-            Ok(Received::Pulse(pulse)) => engine.pulse(&pulse),
-            Err(Errno::EINTR | Errno::ETIMEDOUT | Errno::EFAULT) => {}
+        let answer = match received {
+            Ok(Received::Message { rcvid, head }) => {
+                handle(engine, rcvid, &head, &buffer).map(|(result, data)| (rcvid, result, data))
+            }
+            Ok(Received::Pulse(pulse)) => {
+                engine.pulse(&pulse);
+                None
+            }
+            Err(Errno::EINTR | Errno::ETIMEDOUT | Errno::EFAULT) => None,
             Err(errno) => return errno,
-        }
+        };
         admit(engine);
+        received = match answer {
+            Some((rcvid, result, data)) => {
+                let next = message::reply_receive(rcvid, result, &data, chid, &mut buffer);
+                engine.recycle(data);
+                next
+            }
+            None => message::receive(chid, &mut buffer),
+        };
     }
 }
 
-fn handle(engine: &mut Engine<Pipes>, rcvid: u64, head: &Head, buffer: &[u8]) {
+/// Handles a message; returns what to answer now.
+fn handle(
+    engine: &mut Engine<Pipes>,
+    rcvid: u64,
+    head: &Head,
+    buffer: &[u8],
+) -> Option<(Result<i64, Errno>, Vec<u8>)> {
     let (outcome, data) = engine.handle(rcvid, head, buffer);
     let openers = &mut engine.server.openers;
     if core::mem::take(&mut openers.has_to_wait) {
         openers.requests.put(rcvid, head, buffer);
-        return;
+        return None;
     }
-    // A client that is gone needs no answer.
-    let _gone = match outcome {
-        Outcome::Reply(Ok(status)) => message::reply(rcvid, status, &data),
-        Outcome::Reply(Err(errno)) => message::error(rcvid, errno),
-        Outcome::Pending => Ok(()),
-    };
+    match outcome {
+        Outcome::Reply(result) => Some((result, data)),
+        Outcome::Pending => {
+            engine.recycle(data);
+            None
+        }
+    }
 }
 
 /// Lets those in whose other end is open by now.
@@ -98,12 +121,21 @@ fn admit(engine: &mut Engine<Pipes>) {
     loop {
         let server = &mut engine.server;
         let waiting = &server.openers.waiting;
+        if waiting.is_empty() {
+            return;
+        }
         let may_enter = |opener: &Opener| server.is_open(opener.pipe, opener.end ^ 1);
         let Some(index) = waiting.iter().position(may_enter) else { return };
         let Opener { rcvid, .. } = server.openers.waiting.remove(index);
         let Some(request) = server.openers.requests.take(rcvid) else { continue };
         server.openers.admitted = Some(rcvid);
-        handle(engine, rcvid, &request.head, &request.bytes);
+        if let Some((result, data)) = handle(engine, rcvid, &request.head, &request.bytes) {
+            // A client that is gone needs no answer.
+            let _gone = match result {
+                Ok(status) => message::reply(rcvid, status, &data),
+                Err(errno) => message::error(rcvid, errno),
+            };
+        }
         engine.server.openers.admitted = None;
     }
 }

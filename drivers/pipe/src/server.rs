@@ -1,6 +1,7 @@
 //! All pipes and sockets. A node is a pipe's number and an end of it, or a socket's number.
 
 use crate::buffer::{ATOMIC, Pipe};
+use crate::events::{Events, Patience};
 use crate::opening::Openers;
 use crate::socket::{Form, Socket, Wanted};
 use crate::sockets::Sockets;
@@ -10,8 +11,11 @@ use io_msg::socket::flag;
 use io_msg::stat::{mode, open};
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::{Errno, clock};
-use resmgr::{Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Server};
+use resmgr::{Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Server, Taking};
 
+/// Longest read that is answered through the framework's buffer, together with the next receive:
+/// copying that much costs less than a kernel call.
+const COPIED_MAX: usize = 2048;
 const FIONREAD: u32 = 0x541b;
 
 /// Ends of a pipe, in the low bits of a node.
@@ -20,9 +24,17 @@ pub(crate) const WRITING: Node = 1;
 const BOTH: Node = 2;
 /// No end of a pipe: a socket.
 const SOCKET: Node = 3;
+/// A counter.
+const EVENT: Node = 4;
+/// Bits of a node that tell which of these it is.
+const ENDS: Node = 7;
 
 const fn node(id: u64, end: Node) -> Node {
-    id << 2 | end
+    id << 3 | end
+}
+
+const fn id_of(node: Node) -> u64 {
+    node >> 3
 }
 
 /// The server.
@@ -34,11 +46,21 @@ pub(crate) struct Pipes {
     /// Who waits to open a FIFO.
     pub(crate) openers: Openers,
     sockets: Sockets,
+    events: Events,
 }
 
 /// The socket that a node is.
 fn socket_of(node: Node) -> Option<u64> {
-    (node & 3 == SOCKET).then_some(node >> 2)
+    (node & ENDS == SOCKET).then_some(id_of(node))
+}
+
+/// The counter that a node is.
+fn event_of(node: Node) -> Option<u64> {
+    (node & ENDS == EVENT).then_some(id_of(node))
+}
+
+fn patience_of(ocb: &Ocb) -> Patience {
+    if ocb.is_nonblocking() { Patience::None } else { Patience::Waits }
 }
 
 /// What an open file adds to the flags of a message.
@@ -76,15 +98,15 @@ impl Pipes {
     }
 
     fn pipe_of(&mut self, node: Node) -> Result<&mut Pipe, Errno> {
-        let id = node >> 2;
+        let id = id_of(node);
         self.changed.push(id);
         self.pipes.get_mut(&id).ok_or(Errno::EBADF)
     }
 
     fn count(&mut self, ocb: &Ocb, by: isize) {
-        let id = ocb.node >> 2;
+        let id = id_of(ocb.node);
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
-        let (reads, writes) = match ocb.node & 3 {
+        let (reads, writes) = match ocb.node & ENDS {
             READING => (true, false),
             WRITING => (false, true),
             _ => (true, true),
@@ -101,7 +123,6 @@ impl Pipes {
 
     /// Lets a pipe's clients go on, and tells the kernel who is ready.
     fn settle(&mut self, id: u64, ocbs: &Ocbs) {
-        let is_awaited = self.openers.any(id);
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
         pipe.pump();
         let hung_up = if pipe.writers.is_gone() { ready::HUP } else { 0 };
@@ -114,7 +135,7 @@ impl Pipes {
             ocbs.notify(node(id, WRITING), writable);
             ocbs.notify(node(id, BOTH), (readable | writable) & (ready::IN | ready::OUT));
         }
-        if pipe.readers.open == 0 && pipe.writers.open == 0 && !is_awaited {
+        if pipe.readers.open == 0 && pipe.writers.open == 0 && !self.openers.any(id) {
             self.pipes.remove(&id);
         }
     }
@@ -131,8 +152,10 @@ impl Server for Pipes {
                 self.sockets.get(id).ok_or(Errno::ENOENT)?;
                 (id, mode::IFSOCK | 0o777)
             }
+            // As on Linux, of no type.
+            None if event_of(node).is_some() => (id_of(node), 0o600),
             None => {
-                let pipe = self.pipes.get(&(node >> 2)).ok_or(Errno::ENOENT)?;
+                let pipe = self.pipes.get(&id_of(node)).ok_or(Errno::ENOENT)?;
                 (pipe.inode, mode::IFIFO | if pipe.name.is_some() { 0o666 } else { 0o600 })
             }
         };
@@ -165,7 +188,7 @@ impl Server for Pipes {
         if asked == 0 {
             return Ok(Opening::Open(0, ready::IN));
         }
-        let id = asked >> 2;
+        let id = id_of(asked);
         let end = match ioflag & open::ACCMODE {
             open::RDONLY => READING,
             open::WRONLY => WRITING,
@@ -187,21 +210,32 @@ impl Server for Pipes {
         Ok((node(one, SOCKET), node(two, SOCKET)))
     }
 
+    fn event(
+        &mut self,
+        _request: &Request<'_>,
+        count: u32,
+        taking: Taking,
+    ) -> Result<(Node, u32), Errno> {
+        let (id, readiness) = self.events.add(count, taking);
+        Ok((node(id, EVENT), readiness))
+    }
+
     fn opened(&mut self, _request: &Request<'_>, ocb: &mut Ocb) {
-        if socket_of(ocb.node).is_some() {
+        if socket_of(ocb.node).is_some() || event_of(ocb.node).is_some() {
             return;
         }
         self.count(ocb, 1);
-        if let Some(pipe) = self.pipes.get_mut(&(ocb.node >> 2)) {
+        if let Some(pipe) = self.pipes.get_mut(&id_of(ocb.node)) {
             // A new open file has not been told anything yet.
             pipe.told = (u32::MAX, u32::MAX);
         }
     }
 
     fn closed(&mut self, ocb: &Ocb, _ocbs: &Ocbs) {
-        match socket_of(ocb.node) {
-            Some(id) => self.sockets.close(id),
-            None => self.count(ocb, -1),
+        match (socket_of(ocb.node), event_of(ocb.node)) {
+            (Some(id), _) => self.sockets.close(id),
+            (_, Some(id)) => self.events.close(id),
+            (None, None) => self.count(ocb, -1),
         }
     }
 
@@ -224,6 +258,9 @@ impl Server for Pipes {
             let wanted = Wanted { length, flags: flags_of(ocb), form: Form::Data };
             return self.sockets.receive(request, id, wanted);
         }
+        if let Some(id) = event_of(ocb.node) {
+            return self.events.read(request, id, length, patience_of(ocb));
+        }
         let pipe = match self.pipe_of(ocb.node) {
             Ok(pipe) => pipe,
             Err(errno) => return Outcome::Reply(Err(errno)),
@@ -231,17 +268,19 @@ impl Server for Pipes {
         if length == 0 {
             return Outcome::Reply(Ok(0));
         }
-        match pipe.take(length) {
-            Some(bytes) => {
-                request.reply = bytes;
-                Outcome::Reply(Ok(request.reply.len() as i64))
+        if !pipe.has_answer() {
+            if ocb.is_nonblocking() {
+                return Outcome::Reply(Err(Errno::EAGAIN));
             }
-            None if ocb.is_nonblocking() => Outcome::Reply(Err(Errno::EAGAIN)),
-            None => {
-                pipe.wait_to_read(request.rcvid, length);
-                Outcome::Pending
-            }
+            pipe.wait_to_read(request.rcvid, length);
+            return Outcome::Pending;
         }
+        if length.min(pipe.len()) > COPIED_MAX {
+            // Who is gone needs no answer, and who has bad memory got one.
+            let _bytes_are_kept = pipe.answer(request.rcvid, length);
+            return Outcome::Pending;
+        }
+        Outcome::Reply(Ok(pipe.take(length, &mut request.reply) as i64))
     }
 
     fn write(
@@ -254,6 +293,9 @@ impl Server for Pipes {
         if let Some(id) = socket_of(ocb.node) {
             return self.sockets.send(request, id, data, flags_of(ocb));
         }
+        if let Some(id) = event_of(ocb.node) {
+            return self.events.write(request, id, data, patience_of(ocb));
+        }
         let pipe = match self.pipe_of(ocb.node) {
             Ok(pipe) => pipe,
             Err(errno) => return Outcome::Reply(Err(errno)),
@@ -264,20 +306,27 @@ impl Server for Pipes {
         if data.length == 0 {
             return Outcome::Reply(Ok(0));
         }
-        let space = pipe.space();
-        let fits = data.length <= space && !pipe.has_waiting_writers();
+        let mut done = 0;
+        if let Some(bytes) = request.inline(data.offset, data.length)
+            && !pipe.has_waiting_writers()
+        {
+            done = pipe.hand_over(bytes);
+            if done == data.length {
+                return Outcome::Reply(Ok(done as i64));
+            }
+        }
+        let (rest, space) = (data.length - done, pipe.space());
+        let fits = rest <= space && !pipe.has_waiting_writers();
         if !fits && !ocb.is_nonblocking() {
-            pipe.wait_to_write(request.rcvid, data);
+            pipe.wait_to_write(request.rcvid, data, done);
             return Outcome::Pending;
         }
-        let take = if fits { data.length } else { data.length.min(space) };
+        let take = rest.min(space);
         if take == 0 || !fits && data.length <= ATOMIC {
             return Outcome::Reply(Err(Errno::EAGAIN));
         }
-        let result = request.data(data.offset, take).map(|bytes| {
-            pipe.put(&bytes);
-            take as i64
-        });
+        let put = pipe.put(request, data.offset + done, take);
+        let result = put.map(|count| (done + count) as i64);
         Outcome::Reply(result)
     }
 
@@ -290,6 +339,7 @@ impl Server for Pipes {
     ) -> Outcome {
         let count = match socket_of(ocb.node) {
             Some(id) => self.sockets.get(id).map(Socket::readable),
+            None if event_of(ocb.node).is_some() => None,
             None => self.pipe_of(ocb.node).ok().map(|pipe| pipe.len()),
         };
         match (dcmd, count) {
@@ -303,7 +353,7 @@ impl Server for Pipes {
     }
 
     fn unblock(&mut self, rcvid: u64) {
-        if self.sockets.unblock(rcvid) {
+        if self.sockets.unblock(rcvid) || self.events.unblock(rcvid) {
             return;
         }
         let found = self.pipes.iter_mut().find_map(|(&id, pipe)| pipe.unblock(rcvid).then_some(id));
@@ -312,9 +362,11 @@ impl Server for Pipes {
     }
 
     fn idle(&mut self, ocbs: &mut Ocbs) {
-        for id in core::mem::take(&mut self.changed) {
+        // Bound: settling adds none.
+        while let Some(id) = self.changed.pop() {
             self.settle(id, ocbs);
         }
         self.sockets.settle(|id, bits| ocbs.notify(node(id, SOCKET), bits));
+        self.events.settle(|id, bits| ocbs.notify(node(id, EVENT), bits));
     }
 }

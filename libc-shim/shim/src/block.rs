@@ -6,12 +6,13 @@
 //! through GS, and the block finds the process.
 
 use crate::copy::FpuFormat;
+use crate::mounts::Mounts;
 use crate::sys::{self, Errno};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::offset_of;
 use core::ptr::with_exposed_provenance_mut;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use io_msg::connect::PATH_MAX;
+use io_msg::connect::{Connect, ConnectReply, PATH_MAX};
 use io_msg::start::{PROCESS_BLOCK_STRIDE, PROCESS_BLOCKS, THREAD_BLOCK_STRIDE, THREAD_BLOCKS};
 use neutrino_abi::handle::PollEntry;
 use neutrino_abi::memory::{MapArgs, PAGE_SIZE, map, prot};
@@ -76,6 +77,8 @@ pub(crate) struct Process {
     pub(crate) cwd: AtomicU32,
     /// Real and effective user, real and effective group.
     pub(crate) ids: [AtomicU32; 4],
+    /// Parent, group and session, each behind the count of changes that it was told at.
+    pub(crate) family: [AtomicU64; 3],
     /// `SHIM_TRACE`: 0 nothing, 1 unsupported calls, 2 every call.
     pub(crate) trace: u32,
     /// Size of an XSAVE area; 0: only FXSAVE.
@@ -151,6 +154,8 @@ pub(crate) struct Thread {
     pub(crate) number: Cell<u64>,
     /// Mask to set when a child of `fork` starts, if signals were blocked around it.
     pub(crate) birth_mask: Cell<Option<u64>>,
+    /// Connections to the servers of paths.
+    pub(crate) mounts: Mounts,
 }
 
 /// Offsets for the assembly.
@@ -165,12 +170,29 @@ pub(crate) const THREAD_PENDING: usize = offset_of!(Thread, area) + offset_of!(S
 pub(crate) struct Scratch {
     /// Paths being walked, with room for an end.
     pub(crate) paths: [PathBuffer; 2],
+    /// A message with one or two paths, in one piece.
+    pub(crate) message: [u8; size_of::<Connect>() + 2 * PATH_MAX],
+    /// The head of a reply to such a message: the data follow it.
+    pub(crate) head: [u8; size_of::<ConnectReply>()],
     /// Data of replies: paths, `struct stat` …
     pub(crate) reply: [u8; PATH_MAX + 256],
     /// Parts of a message.
     pub(crate) parts: [Iov; PARTS_MAX],
     /// Descriptors of `select`.
     pub(crate) poll: [PollEntry; 1024],
+}
+
+const _: () = assert!(
+    offset_of!(Scratch, reply) == offset_of!(Scratch, head) + size_of::<ConnectReply>(),
+    "head and data of a reply are one piece"
+);
+
+impl Scratch {
+    /// Room for a reply with its head: `head` and `reply`.
+    pub(crate) fn answer_room(&mut self) -> Iov {
+        let length = (size_of::<ConnectReply>() + self.reply.len()) as u64;
+        Iov { base: sys::address_mut(self) + offset_of!(Self, head) as u64, length }
+    }
 }
 
 /// A path.
@@ -473,6 +495,7 @@ impl Thread {
             restart: Cell::new(None),
             number: Cell::new(0),
             birth_mask: Cell::new(None),
+            mounts: Mounts::new(),
         };
         // SAFETY: just mapped for the slot that is now ours, a page that holds nothing else.
         unsafe { block.write(fresh) };

@@ -7,7 +7,7 @@
 
 use crate::sys::{Errno, address, address_mut};
 use neutrino_abi::handle::PollEntry;
-use neutrino_abi::message::Iov;
+use neutrino_abi::message::{Iov, WORDS_BYTES, Words};
 
 core::arch::global_asm!(
     ".pushsection .text.shim_copy, \"ax\", @progbits",
@@ -29,14 +29,37 @@ core::arch::global_asm!(
     ".globl shim_copy_string",
     "shim_copy_string:",
     "xor eax, eax",
+    "movabs r8, 0x0101010101010101",
+    "movabs r9, 0x8080808080808080",
+    // A byte at a time until the source is aligned: then a whole word lies on one page.
     "2: cmp rax, rdx",
     "je 3f",
-    "mov cl, [rsi + rax]",
+    "lea rcx, [rsi + rax]",
+    "test cl, 7",
+    "je 4f",
+    "5: mov cl, [rsi + rax]",
     "mov [rdi + rax], cl",
     "test cl, cl",
     "je 3f",
     "inc rax",
     "jmp 2b",
+    // A word at a time, as long as there is room and no byte of it is NUL.
+    "4: lea rcx, [rax + 8]",
+    "cmp rcx, rdx",
+    "ja 6f",
+    "mov r10, [rsi + rax]",
+    "mov r11, r10",
+    "sub r11, r8",
+    "mov rcx, r10",
+    "not rcx",
+    "and r11, rcx",
+    "test r11, r9",
+    "jne 5b",
+    "mov [rdi + rax], r10",
+    "add rax, 8",
+    "jmp 4b",
+    "6: cmp rax, rdx",
+    "jne 5b",
     "3: ret",
     // rdi: word, esi: expected, edx: new. Returns the value before.
     ".globl shim_copy_exchange",
@@ -178,6 +201,31 @@ pub(crate) fn write_slice<T: Plain>(to: u64, values: &[T]) -> Result<(), Errno> 
     Ok(())
 }
 
+/// Writes the first `bytes` of the words (48 at most) into memory of the program or the caller.
+///
+/// # Errors
+/// EFAULT: it cannot be written.
+#[inline]
+pub(crate) fn write_words(to: u64, words: &Words, bytes: u64) -> Result<(), Errno> {
+    let bytes = bytes.min(WORDS_BYTES);
+    // SAFETY: the routine reads at most the words; what it writes is no Rust object, or lent to the
+    // call that the words came of.
+    check(unsafe { shim_copy(to, address(words), bytes) })?;
+    Ok(())
+}
+
+/// Reads `bytes` of the program's (48 at most) into words, from a whole number of them on.
+///
+/// # Errors
+/// EFAULT: they cannot be read.
+#[inline]
+pub(crate) fn read_words(from: u64, words: &mut [u64], bytes: u64) -> Result<(), Errno> {
+    let bytes = bytes.min(size_of_val(words) as u64);
+    // SAFETY: the routine writes at most the words, of which any bytes are valid.
+    check(unsafe { shim_copy(address_mut(words), from, bytes) })?;
+    Ok(())
+}
+
 /// Reads a string of the program's with its NUL; returns its length without the NUL.
 ///
 /// # Errors
@@ -254,4 +302,28 @@ pub(crate) fn move_string(to: u64, from: u64, room: u64) -> Result<u64, Errno> {
     // SAFETY: both places are memory of the program or of the exec buffer, no Rust objects.
     let length = check(unsafe { shim_copy_string(to, from, room) })?;
     if length == room { Err(Errno::E2BIG) } else { Ok(length) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_of_every_length_and_alignment_are_copied_whole() {
+        for start in 0..8 {
+            for length in 0..40_usize {
+                let mut from = [b'x'; 64];
+                from[start + length] = 0;
+                for room in 0..48 {
+                    let mut to = [b'-'; 64];
+                    let copied = read_string(address(&from) + start as u64, &mut to[..room]);
+                    let fits = length < room;
+                    assert_eq!(copied, if fits { Ok(length) } else { Err(Errno::ENAMETOOLONG) });
+                    let whole = length.min(room);
+                    assert!(to[..whole].iter().all(|&byte| byte == b'x'));
+                    assert!(to[room..].iter().all(|&byte| byte == b'-'), "{start} {length} {room}");
+                }
+            }
+        }
+    }
 }

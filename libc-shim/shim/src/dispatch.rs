@@ -5,11 +5,11 @@ use crate::block::{Birth, Process, Restart, Scratch, Space, Thread};
 use crate::copy;
 use crate::entry;
 use crate::frame;
-use crate::sys::{self, Errno, Outcome};
+use crate::sys::{self, Errno, Outcome, Short, ShortReply};
 use crate::table::{self, Row, Support};
 use core::fmt::Write;
 use core::sync::atomic::Ordering::Relaxed;
-use neutrino_abi::message::{Iov, SendExtra};
+use neutrino_abi::message::{Iov, SendExtra, WORDS_BYTES};
 use neutrino_abi::signal::{Registers, how};
 
 /// The arguments of a Linux call, in order: rdi, rsi, rdx, r10, r8, r9.
@@ -61,6 +61,41 @@ impl Caller<'_> {
         }
     }
 
+    /// As [`Caller::send`], for a message in registers; the reply goes to the memory of the program
+    /// or the caller that `reply` names.
+    ///
+    /// # Errors
+    /// As [`Caller::send`]; EFAULT.
+    #[inline]
+    pub(crate) fn send_short(&self, coid: u32, message: &Short, reply: Iov) -> Outcome {
+        let reply = Iov { length: reply.length.min(u64::from(u32::MAX)), ..reply };
+        let answer = sys::msg_send_short(coid, message, reply);
+        match answer.outcome {
+            Ok(status) => take_words(&answer, reply).map(|()| status),
+            Err(error) => self.send_short_again(coid, message, reply, error),
+        }
+    }
+
+    /// A send in registers did not succeed: it is made again if a signal interrupted it that has no
+    /// handler to call.
+    #[cold]
+    #[inline(never)]
+    fn send_short_again(&self, coid: u32, message: &Short, reply: Iov, error: Errno) -> Outcome {
+        let mut error = error;
+        while matches!(error, Errno::EINTR | Errno::ERESTART) {
+            if frame::take_signal(self.thread, self.process) {
+                return Err(Errno::EINTR);
+            }
+            let answer = sys::msg_send_short(coid, message, reply);
+            match answer.outcome {
+                Ok(status) => return take_words(&answer, reply).map(|()| status),
+                Err(again) => error = again,
+            }
+        }
+        let is_manager = coid == neutrino_abi::handle::SYSMGR_COID;
+        Err(if error == Errno::ESRCH && !is_manager { Errno::EIO } else { error })
+    }
+
     /// The thread's number.
     pub(crate) fn tid(&self) -> u32 {
         self.thread.tid.get()
@@ -101,6 +136,15 @@ pub(crate) unsafe extern "C" fn shim_dispatch(registers: *mut Registers, thread:
     if thread.taken.get().is_some() {
         frame::deliver(thread, process, registers);
     }
+}
+
+/// Puts a reply that came in registers where there is room for it.
+#[inline(always)]
+fn take_words(answer: &ShortReply, reply: Iov) -> Result<(), Errno> {
+    if reply.length == 0 || reply.length > WORDS_BYTES {
+        return Ok(());
+    }
+    copy::write_words(reply.base, &answer.words, answer.length.min(reply.length))
 }
 
 const fn arguments(registers: &Registers) -> Args {
@@ -155,6 +199,7 @@ pub(crate) unsafe extern "C" fn shim_child_started(
         Birth::Fork => {
             process.reset_lock();
             Space::get().keep_only(thread, process);
+            thread.mounts.forget();
             process.alarm.store(0, Relaxed);
             process.has_locks.store(0, Relaxed);
             own_process(process, myself);
@@ -177,6 +222,7 @@ pub(crate) unsafe extern "C" fn shim_child_started(
 fn own_process(process: &Process, myself: u64) {
     process.pid.store(crate::block::low(myself >> 32), Relaxed);
     process.threads.store(1, Relaxed);
+    process.family.iter().for_each(|kept| kept.store(0, Relaxed));
 }
 
 /// Reports a call on the kernel's log: every call, or unsupported ones once.
@@ -242,5 +288,6 @@ pub(crate) fn abort(info: &core::panic::PanicInfo<'_>) -> ! {
 
 /// Ends the calling thread for good.
 pub(crate) fn end_thread(thread: &Thread) -> ! {
+    thread.mounts.close();
     entry::end_thread(Space::get().thread_bits(), thread.slot)
 }

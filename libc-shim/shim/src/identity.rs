@@ -4,8 +4,9 @@ use crate::block::{int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::limit;
+use crate::mounts::changes;
 use crate::sys::{self, Errno, Outcome, part, room};
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use io_msg::kind;
 use io_msg::proc::{Ids, Priority, Rlimit, RlimitReply, Sched, SetIds, Target, Usage, setids};
 use neutrino_abi::handle::SYSMGR_COID;
@@ -23,23 +24,57 @@ fn ids(caller: &Caller<'_>, pid: i32) -> Result<Ids, Errno> {
     Ok(reply)
 }
 
+/// What `Process::family` keeps, in that order.
+#[derive(Clone, Copy, Debug)]
+enum Relative {
+    Parent,
+    Group,
+    Session,
+}
+
+/// A number of the caller that others may change: asked for again when any of them has.
+fn family(caller: &Caller<'_>, which: Relative) -> Outcome {
+    let family = &caller.process.family;
+    let now = u64::from(changes().families.load(Acquire));
+    let kept = match which {
+        Relative::Parent => &family[0],
+        Relative::Group => &family[1],
+        Relative::Session => &family[2],
+    };
+    let known = kept.load(Relaxed);
+    if known >> 32 == now {
+        return Ok(known & 0xffff_ffff);
+    }
+    let ids = ids(caller, 0)?;
+    for (kept, id) in family.iter().zip([ids.ppid, ids.pgrp, ids.session]) {
+        kept.store(now << 32 | u64::from(id), Relaxed);
+    }
+    Ok(kept.load(Relaxed) & 0xffff_ffff)
+}
+
 /// `getppid()`.
 pub(crate) fn getppid(caller: &mut Caller<'_>, _: Args) -> Outcome {
-    ids(caller, 0).map(|ids| u64::from(ids.ppid))
+    family(caller, Relative::Parent)
 }
 
 /// `getpgrp()`.
 pub(crate) fn getpgrp(caller: &mut Caller<'_>, _: Args) -> Outcome {
-    ids(caller, 0).map(|ids| u64::from(ids.pgrp))
+    family(caller, Relative::Group)
 }
 
 /// `getpgid(pid)`.
 pub(crate) fn getpgid(caller: &mut Caller<'_>, [pid, ..]: Args) -> Outcome {
+    if low(pid) == 0 {
+        return family(caller, Relative::Group);
+    }
     ids(caller, int(pid)).map(|ids| u64::from(ids.pgrp))
 }
 
 /// `getsid(pid)`.
 pub(crate) fn getsid(caller: &mut Caller<'_>, [pid, ..]: Args) -> Outcome {
+    if low(pid) == 0 {
+        return family(caller, Relative::Session);
+    }
     ids(caller, int(pid)).map(|ids| u64::from(ids.session))
 }
 

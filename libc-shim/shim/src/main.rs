@@ -27,6 +27,7 @@ mod block;
 mod copy;
 mod dispatch;
 mod entry;
+mod event;
 mod exec;
 mod frame;
 mod identity;
@@ -34,6 +35,7 @@ mod ioctl;
 mod limit;
 mod memory;
 mod meta;
+mod mounts;
 mod names;
 mod open;
 mod path;
@@ -51,6 +53,7 @@ mod thread;
 mod time;
 mod timer;
 mod transfer;
+mod vdso;
 
 #[cfg(target_os = "none")]
 #[panic_handler]

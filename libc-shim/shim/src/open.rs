@@ -129,7 +129,7 @@ pub(crate) fn open_side(
     }
 }
 
-const fn close_on_exec(flags: u32) -> u32 {
+pub(crate) const fn close_on_exec(flags: u32) -> u32 {
     if flags & flag::CLOEXEC != 0 { COF_CLOEXEC } else { 0 }
 }
 

@@ -7,17 +7,18 @@
 //! `/proc/self/fd/N`, `/dev/fd/N`, `/dev/std*` and `/proc/self/cwd` name what the caller has open,
 //! which only the caller can reach; [`parse_own`] knows them.
 
-use crate::block::{PathBuffer, Scratch, int, low};
+use crate::block::{PathBuffer, Scratch, index, int, low};
 use crate::copy;
 use crate::dispatch::Caller;
-use crate::sys::{self, Errno, Outcome, part, room, user};
+use crate::sys::{self, Errno, Outcome, Short, part, room, user};
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::connect::{Connect, ConnectReply, PATH_MAX, REDIRECTS_MAX, RESULT_REDIRECT, subtype};
 use io_msg::io::Simple;
 use io_msg::kind;
 use io_msg::proc::{PathResolve, PathResolveReply};
 use neutrino_abi::handle::{COF_CLOEXEC, COF_NOSHARE, SIDE_CHANNEL, SYSMGR_COID};
-use neutrino_abi::message::{Iov, SendExtra};
+use neutrino_abi::message::{Iov, SendExtra, WORDS_BYTES};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// What a relative path counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +115,28 @@ pub(crate) fn load_or_empty(scratch: &mut Scratch, from: u64) -> Result<bool, Er
     }
 }
 
+/// Whether there are two slashes in a row, eight bytes at a time; wrongly in rare cases.
+fn may_have_double_slash(path: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let (words, rest) = path.as_chunks();
+    let mut ended_with_slash = false;
+    for word in words {
+        let differs = u64::from_le_bytes(*word) ^ (ONES * b'/' as u64);
+        let slashes = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        if slashes & (slashes << 8) != 0 || ended_with_slash && slashes & 0x80 != 0 {
+            return true;
+        }
+        ended_with_slash = slashes >> 63 != 0;
+    }
+    let joined = ended_with_slash && rest.first() == Some(&b'/');
+    joined || rest.windows(2).any(|pair| pair == b"//")
+}
+
 /// Makes one slash of several.
 fn squeeze(path: &mut PathBuffer) {
+    if !may_have_double_slash(path.get()) {
+        return;
+    }
     let mut to = 0;
     for from in 0..path.length {
         let byte = path.bytes[from];
@@ -130,6 +151,10 @@ fn squeeze(path: &mut PathBuffer) {
 
 /// What of the caller's a path names, and what of the path follows it.
 pub(crate) fn parse_own(path: &[u8], pid: u32) -> Option<(Base, &[u8])> {
+    // Most paths are others.
+    if !path.starts_with(b"/dev/") && !path.starts_with(b"/proc/") {
+        return None;
+    }
     for (name, number) in [(&b"/dev/stdin"[..], 0), (b"/dev/stdout", 1), (b"/dev/stderr", 2)] {
         if path == name {
             return Some((Base::Descriptor(number), b""));
@@ -173,19 +198,58 @@ fn parse_number(text: &[u8]) -> Option<(u32, &[u8])> {
 struct Target {
     coid: u32,
     covered: usize,
-    attach: Option<u32>,
+    hold: Hold,
+}
+
+/// Whose a connection is.
+#[derive(Clone, Copy, Debug)]
+enum Hold {
+    /// Somebody's who keeps it.
+    Lent,
+    /// The holder's, to be closed afterwards; it leads to this attachment.
+    Own(u32),
 }
 
 impl Target {
     fn close(self) {
-        if self.attach.is_some() {
-            let _closed = sys::detach(self.coid);
+        match self.hold {
+            Hold::Own(_) => {
+                let _closed = sys::detach(self.coid);
+            }
+            Hold::Lent => {}
+        }
+    }
+
+    const fn attach(self) -> Option<u32> {
+        match self.hold {
+            Hold::Own(attach) => Some(attach),
+            Hold::Lent => None,
         }
     }
 }
 
+/// Who serves an absolute path, from memory if it can be.
+fn lookup(caller: &Caller<'_>, path: &[u8]) -> Result<Target, Errno> {
+    let mounts = &caller.thread.mounts;
+    if let Some((coid, covered)) = mounts.find(path) {
+        return Ok(Target { coid, covered, hold: Hold::Lent });
+    }
+    let answer = ask(caller, path)?;
+    let target = target_of(path, &answer);
+    Ok(if mounts.keep(path, &answer) { Target { hold: Hold::Lent, ..target } } else { target })
+}
+
+fn target_of(path: &[u8], answer: &PathResolveReply) -> Target {
+    let covered = (answer.prefix_length as usize).min(path.len());
+    Target { coid: answer.coid, covered, hold: Hold::Own(answer.attach) }
+}
+
 /// Asks the process manager who serves an absolute path.
 fn resolve(caller: &Caller<'_>, path: &[u8]) -> Result<Target, Errno> {
+    ask(caller, path).map(|answer| target_of(path, &answer))
+}
+
+fn ask(caller: &Caller<'_>, path: &[u8]) -> Result<PathResolveReply, Errno> {
     let message = PathResolve {
         kind: kind::PATH_RESOLVE,
         path_length: low(path.len() as u64),
@@ -199,14 +263,13 @@ fn resolve(caller: &Caller<'_>, path: &[u8]) -> Result<Target, Errno> {
         ..SendExtra::default()
     };
     caller.send(SYSMGR_COID, &[part(&message), part(path)], &[room(&mut reply)], Some(&extra))?;
-    let covered = (reply.prefix_length as usize).min(path.len());
-    Ok(Target { coid: reply.coid, covered, attach: Some(reply.attach) })
+    Ok(reply)
 }
 
 fn target(caller: &Caller<'_>, from: Base, path: &[u8]) -> Result<Target, Errno> {
     match (path.first(), from) {
-        (Some(b'/'), _) => resolve(caller, path),
-        (_, from) => Ok(Target { coid: from.coid(caller)?, covered: 0, attach: None }),
+        (Some(b'/'), _) => lookup(caller, path),
+        (_, from) => Ok(Target { coid: from.coid(caller)?, covered: 0, hold: Hold::Lent }),
     }
 }
 
@@ -263,22 +326,31 @@ fn exchange(
     place: Target,
     request: &Request,
 ) -> Result<ConnectReply, Errno> {
-    let mut reply = ConnectReply::default();
-    let data = room(&mut caller.scratch.reply);
-    let path = &caller.scratch.paths[0].get()[place.covered..];
+    let reply = caller.scratch.answer_room();
+    let Scratch { paths, message: whole, .. } = &mut *caller.scratch;
+    let path = &paths[0].get()[place.covered..];
     let extra = request.extra.unwrap_or_else(|| user(0, 0));
-    let message = Connect {
+    let connect = Connect {
         path_length: low(path.len() as u64),
         extra_length: low(extra.length),
         ..request.connect
     };
-    caller.send(
-        place.coid,
-        &[part(&message), part(path), extra],
-        &[room(&mut reply), data],
-        (request.accept.accepted_count > 0).then_some(&request.accept),
-    )?;
-    Ok(reply)
+    let length = size_of::<Connect>() + path.len();
+    let (head, rest) = whole.split_at_mut(size_of::<Connect>());
+    head.copy_from_slice(connect.as_bytes());
+    rest[..path.len()].copy_from_slice(path);
+    let accept = (request.accept.accepted_count > 0).then_some(&request.accept);
+    if let (None, 0, true) = (accept, extra.length, length <= index(WORDS_BYTES)) {
+        let message = Short::of_bytes(&whole[..length]);
+        caller.send_short(place.coid, &message, reply)?;
+    } else if extra.length == 0 {
+        let whole = part(&whole[..length]);
+        caller.send(place.coid, &[whole], &[reply], accept)?;
+    } else {
+        let whole = part(&whole[..length]);
+        caller.send(place.coid, &[whole, extra], &[reply], accept)?;
+    }
+    ConnectReply::read_from_bytes(&caller.scratch.head).map_err(|_| Errno::EIO)
 }
 
 /// Goes on with the path that the reply holds.
@@ -313,7 +385,7 @@ pub(crate) fn walk_two(
         second.close();
         let rest = &caller.scratch.paths[1].get()[second.covered..];
         let both = Request { extra: Some(part(rest)), ..*request };
-        let outcome = if first.attach == second.attach {
+        let outcome = if first.attach() == second.attach() {
             exchange(caller, first, &both)
         } else {
             Err(Errno::EXDEV)
@@ -366,8 +438,7 @@ pub(crate) fn path_of(caller: &mut Caller<'_>, coid: u32) -> Result<usize, Errno
 
 /// Sends a message that is its type alone and takes a structure as the reply.
 pub(crate) fn simple(caller: &Caller<'_>, coid: u32, kind: u16, reply: Iov) -> Outcome {
-    let message = Simple { kind, ..Simple::default() };
-    caller.send(coid, &[part(&message)], &[reply], None)
+    caller.send_short(coid, &Short::of(&Simple { kind, ..Simple::default() }), reply)
 }
 
 #[cfg(test)]
@@ -385,6 +456,18 @@ mod tests {
         let mut path = buffer(b"//usr///bin//");
         squeeze(&mut path);
         assert_eq!(path.get(), b"/usr/bin/");
+    }
+
+    #[test]
+    fn double_slashes_are_seen_wherever_they_are() {
+        for at in 0..30 {
+            let mut text = [b'a'; 40];
+            text[at..at + 2].fill(b'/');
+            assert!(may_have_double_slash(&text[..]), "{at}");
+            assert!(may_have_double_slash(&text[..at + 2]), "{at}");
+            text[at + 1] = b'b';
+            assert!(!may_have_double_slash(&text[..]), "{at}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use crate::sys::Errno;
 use crate::table::Row;
 use crate::table::Support::{Partial, Refused, Supported};
 use crate::{
-    exec, frame, identity, ioctl, memory, meta, names, open, poll, process, signal, socket, system,
-    thread, time, timer, transfer,
+    event, exec, frame, identity, ioctl, memory, meta, names, open, poll, process, signal, socket,
+    system, thread, time, timer, transfer,
 };
 use linux_raw_sys::general as linux;
 
@@ -311,13 +311,13 @@ rows! {
     __NR_epoll_pwait "epoll_pwait" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_signalfd "signalfd" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_timerfd_create "timerfd_create" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_eventfd "eventfd" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_eventfd "eventfd" => event::eventfd, Always, Supported;
     __NR_fallocate "fallocate" => meta::fallocate, Always, Partial("mode 0");
     __NR_timerfd_settime "timerfd_settime" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_timerfd_gettime "timerfd_gettime" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_accept4 "accept4" => socket::accept, Always, Refused(Errno::EINVAL);
     __NR_signalfd4 "signalfd4" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_eventfd2 "eventfd2" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_eventfd2 "eventfd2" => event::eventfd2, Always, Supported;
     __NR_epoll_create1 "epoll_create1" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_dup3 "dup3" => open::dup3, Always, Supported;
     __NR_pipe2 "pipe2" => open::pipe2, Always, Partial("no packet mode");

@@ -3,6 +3,7 @@
 //! Addresses of the program's memory are plain `u64`: Rust knows nothing of that memory, so the
 //! kernel may write there at any time. Addresses of the shim's own values come from references.
 
+use crate::block::index;
 use core::ptr::{from_mut, from_ref};
 use io_msg::io::Simple;
 use io_msg::kind;
@@ -11,10 +12,11 @@ use neutrino_abi::event::Event;
 use neutrino_abi::handle::SELF;
 use neutrino_abi::info::{HandleInfo, ProcessInfo, SystemInfo};
 use neutrino_abi::memory::{MapArgs, RemapArgs};
-use neutrino_abi::message::{Iov, SendExtra};
+use neutrino_abi::message::{Iov, SendExtra, WORDS, WORDS_BYTES, Words};
 use neutrino_abi::process::ThreadArgs;
 use neutrino_abi::signal::{Personality, Registers, SignalInfo, SignalSet, how};
 use neutrino_abi::time::{Itimer, TimerInfo};
+use zerocopy::{Immutable, IntoBytes};
 
 pub(crate) use neutrino_abi::Errno;
 
@@ -113,6 +115,16 @@ macro_rules! call {
     }};
 }
 
+/// Address and `parts` argument of a message; one part is told as itself, which the kernel has a
+/// shorter way for.
+fn shape(parts: &[Iov]) -> (u64, i64) {
+    match parts {
+        [] => (0, 0),
+        [Iov { base, length }] => (*base, length.cast_signed().wrapping_neg()),
+        parts => (address(parts), parts.len() as i64),
+    }
+}
+
 /// Sends a message and waits for the reply (`MsgSend`).
 pub(crate) fn msg_send(
     coid: u32,
@@ -121,14 +133,82 @@ pub(crate) fn msg_send(
     extra: Option<&SendExtra>,
 ) -> Outcome {
     let extra = extra.map_or(0, address);
-    call!(MsgSend(
-        coid,
-        address(message),
-        message.len() as i64,
-        address(reply),
-        reply.len() as i64,
-        extra
-    ))
+    let (message, message_parts) = shape(message);
+    let (reply, reply_parts) = shape(reply);
+    call!(MsgSend(coid, message, message_parts, reply, reply_parts, extra))
+}
+
+/// A message that travels in registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short {
+    pub(crate) words: Words,
+    /// At most `WORDS_BYTES`.
+    pub(crate) length: u64,
+}
+
+impl Short {
+    /// A structure of whole words.
+    #[inline(always)]
+    pub(crate) fn of<T: IntoBytes + Immutable>(message: &T) -> Self {
+        const { assert!(size_of::<T>() <= index(WORDS_BYTES) && size_of::<T>().is_multiple_of(8)) };
+        let mut words = [0; WORDS];
+        let (chunks, _) = message.as_bytes().as_chunks();
+        for (word, chunk) in words.iter_mut().zip(chunks) {
+            *word = u64::from_le_bytes(*chunk);
+        }
+        Self { words, length: size_of::<T>() as u64 }
+    }
+}
+
+impl Short {
+    /// Bytes, as far as there is room for them.
+    #[inline]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        let bytes = bytes.get(..index(WORDS_BYTES)).unwrap_or(bytes);
+        let mut words = [0; WORDS];
+        let (chunks, rest) = bytes.as_chunks();
+        for (word, chunk) in words.iter_mut().zip(chunks) {
+            *word = u64::from_le_bytes(*chunk);
+        }
+        if let Some(word) = words.get_mut(chunks.len()) {
+            *word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        }
+        Self { words, length: bytes.len() as u64 }
+    }
+}
+
+/// What a send in registers brings back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortReply {
+    pub(crate) outcome: Outcome,
+    /// The reply, if the room for it was no more than `WORDS_BYTES`.
+    pub(crate) words: Words,
+    /// Bytes of it.
+    pub(crate) length: u64,
+}
+
+/// Sends a message in registers (`MsgSendRegisters`); a reply of more than `WORDS_BYTES` goes to the
+/// memory that `reply` names.
+#[inline(always)]
+pub(crate) fn msg_send_short(coid: u32, message: &Short, reply: Iov) -> ShortReply {
+    let [mut w0, mut w1, mut w2, mut w3, mut w4, mut w5] = message.words;
+    let mut length = reply.length << 32 | message.length;
+    let result: i64;
+    // SAFETY: the kernel preserves every register but those declared; the memory it writes is
+    // named by `reply`, of the caller's or the program's.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") number::MsgSendRegisters => result,
+            in("rdi") u64::from(coid), inlateout("rsi") length,
+            inlateout("rdx") w0, inlateout("r10") w1, inlateout("r8") w2, inlateout("r9") w3,
+            inlateout("r12") w4, inlateout("r13") w5, in("r14") reply.base,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    let outcome = Errno::split(result).map(i64::cast_unsigned);
+    ShortReply { outcome, words: [w0, w1, w2, w3, w4, w5], length }
 }
 
 pub(crate) fn detach(coid: u32) -> Outcome {

@@ -6,13 +6,14 @@ use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::limit;
 use crate::path::{self, descriptor};
-use crate::sys::{self, Errno, Outcome, part, room, user};
+use crate::sys::{self, Errno, Outcome, Short, part, room, user};
 use io_msg::io::{Lseek, Transfer, XTYPE_NONE, XTYPE_OFFSET, XTYPE_READDIR};
 use io_msg::kind;
 use io_msg::stat::{Stat, mode};
 use neutrino_abi::memory::USER_END;
-use neutrino_abi::message::{Iov, PARTS_MAX};
+use neutrino_abi::message::{Iov, PARTS_MAX, WORDS_BYTES};
 use neutrino_abi::signal::{SignalInfo, number::SIGPIPE};
+use zerocopy::IntoBytes;
 
 /// Most bytes of one call (Linux: `MAX_RW_COUNT`).
 const BYTES_MAX: u64 = 0x7fff_f000;
@@ -63,7 +64,7 @@ fn read_buffer(caller: &Caller<'_>, fd: u64, buffer: u64, count: u64, start: Sta
     let count = check(buffer, count)?;
     probe(buffer, count)?;
     let header = start.header(kind::IO_READ, count);
-    caller.send(descriptor(fd)?, &[part(&header)], &[user(buffer, count)], None)
+    caller.send_short(descriptor(fd)?, &Short::of(&header), user(buffer, count))
 }
 
 /// `write(fd, buffer, count)`.
@@ -96,12 +97,47 @@ pub(crate) fn probe(buffer: u64, count: u64) -> Result<(), Errno> {
     if count == 0 { Ok(()) } else { copy::probe(buffer) }
 }
 
-fn write_buffer(caller: &Caller<'_>, fd: u64, buffer: u64, count: u64, start: Start) -> Outcome {
+/// Bytes of data that a write in registers has room for, behind its header.
+const SHORT_MAX: u64 = WORDS_BYTES - size_of::<Transfer>() as u64;
+/// Most bytes that are put behind the header first: the kernel takes one piece of memory faster than
+/// two, by more than it costs to copy this much.
+const JOINED_MAX: u64 = 4096;
+
+fn write_buffer(
+    caller: &mut Caller<'_>,
+    fd: u64,
+    buffer: u64,
+    count: u64,
+    start: Start,
+) -> Outcome {
     let coid = descriptor(fd)?;
     let count = limit::writable(caller, coid, start.offset(), check(buffer, count)?)?;
     let header = start.header(kind::IO_WRITE, count);
-    let outcome = caller.send(coid, &[part(&header), user(buffer, count)], &[], None);
+    let outcome = if count <= SHORT_MAX {
+        let mut message = Short::of(&header);
+        copy::read_words(buffer, &mut message.words[HEADER_WORDS..], count)?;
+        message.length += count;
+        caller.send_short(coid, &message, user(0, 0))
+    } else if count <= JOINED_MAX {
+        let joined = join(&mut caller.scratch.reply, &header, buffer, count)?;
+        caller.send(coid, &[joined], &[], None)
+    } else {
+        caller.send(coid, &[part(&header), user(buffer, count)], &[], None)
+    };
     raise_broken_pipe(caller, outcome)
+}
+
+/// Words of a header.
+const HEADER_WORDS: usize = size_of::<Transfer>() / 8;
+
+/// Puts header and data into one piece.
+fn join(place: &mut [u8], header: &Transfer, buffer: u64, count: u64) -> Result<Iov, Errno> {
+    const HEADER: usize = size_of::<Transfer>();
+    let whole = place.get_mut(..HEADER + index(count)).ok_or(Errno::EFAULT)?;
+    let (head, data) = whole.split_at_mut(HEADER);
+    head.copy_from_slice(header.as_bytes());
+    copy::read_slice(buffer, data)?;
+    Ok(part(whole))
 }
 
 /// A write that nobody will read raises SIGPIPE in the thread that made it.
@@ -219,7 +255,7 @@ pub(crate) fn lseek(caller: &mut Caller<'_>, [fd, offset, whence, ..]: Args) -> 
     }
     let message =
         Lseek { kind: kind::IO_LSEEK, whence, offset: offset.cast_signed(), ..Lseek::default() };
-    caller.send(descriptor(fd)?, &[part(&message)], &[], None)
+    caller.send_short(descriptor(fd)?, &Short::of(&message), user(0, 0))
 }
 
 /// `getdents64(fd, buffer, bytes)`.

@@ -271,6 +271,7 @@ impl Register for u64 {
     fn from_register(raw: u64) -> Result<Self, Errno> {
         Ok(raw)
     }
+    #[inline(always)]
     fn to_register(self) -> u64 {
         self
     }
@@ -280,6 +281,7 @@ impl Register for u32 {
     fn from_register(raw: u64) -> Result<Self, Errno> {
         Self::try_from(raw).map_err(|_| Errno::EINVAL)
     }
+    #[inline(always)]
     fn to_register(self) -> u64 {
         u64::from(self)
     }
@@ -289,6 +291,7 @@ impl Register for i64 {
     fn from_register(raw: u64) -> Result<Self, Errno> {
         Ok(raw.cast_signed())
     }
+    #[inline(always)]
     fn to_register(self) -> u64 {
         self.cast_unsigned()
     }
@@ -298,6 +301,7 @@ impl Register for i32 {
     fn from_register(raw: u64) -> Result<Self, Errno> {
         Self::try_from(raw.cast_signed()).map_err(|_| Errno::EINVAL)
     }
+    #[inline(always)]
     fn to_register(self) -> u64 {
         i64::from(self).cast_unsigned()
     }
@@ -364,6 +368,7 @@ macro_rules! define_calls {
 
             /// The registers of the call; the inverse of [`Call::decode`].
             #[must_use]
+            #[inline(always)]
             pub fn encode(&self) -> Frame {
                 match *self { $(Self::$name { $($arg),* } => {
                     #[allow(unused_mut, unused_variables, reason = "calls without arguments")]

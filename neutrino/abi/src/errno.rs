@@ -11,6 +11,7 @@ macro_rules! define_errno {
         impl Errno {
             /// The error with this number, if there is one.
             #[must_use]
+            #[inline]
             pub const fn from_number(number: u16) -> Option<Self> {
                 match number { $($number => Some(Self::$name),)+ _ => None }
             }
@@ -164,6 +165,7 @@ impl Errno {
 
     /// What a kernel call leaves in `rax` for this error: the number, negated.
     #[must_use]
+    #[inline]
     pub const fn to_result(self) -> i64 {
         (self as i64).wrapping_neg()
     }
@@ -172,6 +174,7 @@ impl Errno {
     ///
     /// # Errors
     /// The error in the result; [`Errno::EINVAL`] for a number that names none.
+    #[inline]
     pub fn split(result: i64) -> Result<i64, Self> {
         if !(-4095..0).contains(&result) {
             return Ok(result);

@@ -16,6 +16,18 @@ use crate::thread::{State, ThreadId, linked};
 /// Most entries of one poll: the descriptors that a process can have.
 const ENTRIES_MAX: u32 = neutrino_abi::handle::FD_LIMIT;
 
+/// Entries that are read at once.
+const BATCH: usize = 32;
+const BATCH_BYTES: u64 = (BATCH * PollEntry::SIZE) as u64;
+
+/// What is done with the array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    /// It is written back.
+    Write,
+}
+
 /// The array that a thread polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Poll {
@@ -109,20 +121,33 @@ impl Kernel {
         Ok(Outcome::Blocked)
     }
 
+    /// Reads the entries, a few at a time, and gives each to `each`; writes them back if that is
+    /// wanted.
     // Bound: one turn for each entry, 1024.
-    fn poll_each<M: Machine>(
+    fn poll_each(
         &mut self,
-        m: &mut M,
+        m: &mut impl Machine,
         t: ThreadId,
-        poll: &Poll,
-        mut each: impl FnMut(&mut Self, &mut M, PollEntry, Place) -> Result<(), Errno>,
+        (poll, access): (&Poll, Access),
+        mut each: impl FnMut(&mut Self, &mut PollEntry) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let space = self.space(t);
-        for index in 0..u64::from(poll.count) {
-            let offset = index.wrapping_mul(PollEntry::SIZE as u64);
-            let place = Place { space, address: poll.entries.wrapping_add(offset) };
-            let entry: PollEntry = self.load(m, place)?;
-            each(self, m, entry, place)?;
+        let mut entries = [PollEntry::default(); BATCH];
+        let mut left = poll.count as usize;
+        let mut address = poll.entries;
+        while left > 0 {
+            let count = left.min(BATCH);
+            let bytes = ..count.saturating_mul(PollEntry::SIZE);
+            let place = Place { space, address };
+            self.memory.read(m, place, entries.bytes_mut().get_mut(bytes).unwrap_or_default())?;
+            for entry in entries.iter_mut().take(count) {
+                each(self, entry)?;
+            }
+            if access == Access::Write {
+                self.memory.write(m, place, entries.bytes().get(bytes).unwrap_or_default())?;
+            }
+            left = left.saturating_sub(BATCH);
+            address = address.wrapping_add(BATCH_BYTES);
         }
         Ok(())
     }
@@ -136,7 +161,7 @@ impl Kernel {
     ) -> Result<u32, Errno> {
         let mut count = 0_u32;
         let process = self.process_of(t);
-        self.poll_each(m, t, poll, |kernel, m, entry, place| {
+        self.poll_each(m, t, (poll, Access::Write), |kernel, entry| {
             let bits = match u32::try_from(entry.coid) {
                 Err(_) => 0,
                 Ok(coid) => match kernel.handle_connection(process, coid) {
@@ -148,18 +173,18 @@ impl Kernel {
             let asked = u32::from(entry.events.cast_unsigned());
             let shown = bits | (bits & (ready::IN | ready::OUT)).wrapping_shl(6);
             let told = shown & (asked | ready::ERR | ready::HUP | ready::NVAL);
-            let revents = u16::try_from(told & 0xffff).unwrap_or(0).cast_signed();
-            if revents != 0 {
+            entry.revents = u16::try_from(told & 0xffff).unwrap_or(0).cast_signed();
+            if entry.revents != 0 {
                 count = count.wrapping_add(1);
             }
-            kernel.store(m, place, &PollEntry { revents, ..entry })
+            Ok(())
         })?;
         Ok(count)
     }
 
     fn poll_enter(&mut self, m: &mut impl Machine, t: ThreadId, poll: &Poll) -> Result<(), Errno> {
         let process = self.process_of(t);
-        let entered = self.poll_each(m, t, poll, |kernel, _, entry, _| {
+        let entered = self.poll_each(m, t, (poll, Access::Read), |kernel, entry| {
             let coid = u32::try_from(entry.coid).ok();
             let id = coid.and_then(|coid| kernel.handle_connection(process, coid).ok());
             id.map_or(Ok(()), |id| kernel.poll_add(t, id))

@@ -5,7 +5,9 @@ use crate::memory::elf::{self, Personality, Program, Segment};
 use crate::memory::stack::{self, Stack, Strings, aux};
 use crate::system::System;
 use alloc::vec::Vec;
-use io_msg::start::{STACK_SIZE, STACK_TOP, START_INFO, START_MAGIC, StartInfo, TIME_PAGE};
+use io_msg::start::{
+    SHARED_PAGE, STACK_SIZE, STACK_TOP, START_INFO, START_MAGIC, StartInfo, TIME_PAGE, VDSO,
+};
 use neutrino_abi::Errno;
 use neutrino_abi::memory::{MapArgs, PAGE_SIZE, map, prot};
 use zerocopy::IntoBytes;
@@ -24,6 +26,8 @@ pub struct Pieces {
     pub boot_image: u32,
     /// Object of the clock page.
     pub time_page: u32,
+    /// Object of the page that procnto tells everybody something on; 0: none.
+    pub shared_page: u32,
     /// The personality, if the image has one.
     pub shim: Option<Program>,
     /// Where the shim lies in the boot image.
@@ -124,7 +128,11 @@ pub enum Secure {
 
 fn facts(program: &Program, info: &StartInfo, secure: Secure) -> Vec<(u64, u64)> {
     let [uid, euid, gid, egid] = info.ids.map(u64::from);
-    Vec::from([
+    let vdso = match program.personality {
+        Personality::Foreign => Some((aux::SYSINFO_EHDR, VDSO)),
+        Personality::Native => None,
+    };
+    let facts = [
         (aux::HWCAP, HARDWARE),
         (aux::PAGESZ, PAGE_SIZE),
         (aux::CLKTCK, CLOCK_TICKS),
@@ -140,7 +148,8 @@ fn facts(program: &Program, info: &StartInfo, secure: Secure) -> Vec<(u64, u64)>
         (aux::EGID, egid),
         (aux::SECURE, u64::from(secure == Secure::Yes)),
         (aux::HWCAP2, 0),
-    ])
+    ];
+    facts.into_iter().chain(vdso).collect()
 }
 
 /// Maps and writes everything; gives the first instruction.
@@ -175,6 +184,10 @@ fn fill(
         ..MapArgs::default()
     };
     system.map(space, &clock)?;
+    if pieces.shared_page != 0 {
+        let shared = MapArgs { address: SHARED_PAGE, object: pieces.shared_page, ..clock };
+        system.map(space, &shared)?;
+    }
     write(system, space, stack.pointer, &stack.bytes)?;
     write(system, space, START_INFO, info.as_bytes())?;
     Ok(entry)

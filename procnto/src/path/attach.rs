@@ -41,6 +41,7 @@ pub fn attach(
         extent: if is_tree { Extent::Tree } else { Extent::Node },
     };
     let id = state.paths.attach(new, order);
+    state.tell_paths(system);
     tell_surroundings(state, system, &prefix, (PULSE_COVERED, id));
     for below in state.paths.directly_below(&prefix) {
         system.pulse(connection, PULSE_COVERED, u64::from(below.id));
@@ -88,6 +89,7 @@ pub fn detach_all(state: &mut State, system: &impl System, pid: u32) {
 
 fn remove(state: &mut State, system: &impl System, id: u32) {
     let Some(gone) = state.paths.detach(id) else { return };
+    state.tell_paths(system);
     tell_surroundings(state, system, &gone.prefix, (PULSE_UNCOVERED, id));
     // What it surrounded is now in the midst of its own surroundings.
     if let Some(owner) = state.paths.around(&gone.prefix) {
@@ -117,6 +119,8 @@ pub fn resolve(
         attach: found.attachment.id,
         prefix_length: u32::try_from(found.length).map_err(|_| Errno::ENAMETOOLONG)?,
         generation: state.paths.generation,
+        scope_length: u32::try_from(state.paths.scope(path, &found)).unwrap_or(0),
+        zero: 0,
     };
     Ok(Answer::Data(0, reply.as_bytes().to_vec()))
 }

@@ -128,6 +128,35 @@ impl Tree {
         best.ok_or(Errno::ENOENT)
     }
 
+    /// The length of the shortest part of a path, of whole components and as long as the owner's
+    /// prefix, at and below which there is no other attachment; 0 if there is none.
+    #[must_use]
+    pub fn scope(&self, path: &[u8], found: &Resolved<'_>) -> usize {
+        let own = &found.attachment.prefix;
+        if !path.starts_with(own) {
+            return 0;
+        }
+        let ends = (own.len().max(1)..=path.len())
+            .filter(|&end| path.get(end).is_none_or(|&byte| byte == b'/'));
+        for end in ends {
+            let place = &path[..end];
+            let is_plain = place[own.len()..]
+                .split(|&byte| byte == b'/')
+                .skip(1)
+                .all(|component| !component.is_empty() && component != b"." && component != b"..");
+            if !is_plain {
+                return 0;
+            }
+            let is_alone = |other: &Attachment| {
+                !is_below(&other.prefix, place) && (other.prefix != place || other.prefix == *own)
+            };
+            if self.iter().all(is_alone) {
+                return end;
+            }
+        }
+        0
+    }
+
     fn owner(&self, prefix: &[u8]) -> Option<&Attachment> {
         self.by_prefix.get(prefix)?.first()
     }
@@ -234,6 +263,24 @@ mod tests {
         assert_eq!(owner(&tree, "/dev/nullify"), ("/dev".into(), 5));
         assert_eq!(owner(&tree, "//dev/./null"), ("/dev/null".into(), 12));
         assert_eq!(owner(&tree, "/bin/../dev/null"), ("".into(), 1));
+    }
+
+    #[test]
+    fn the_scope_of_an_answer_ends_where_others_are_attached() {
+        let tree = tree(&["/", "/dev", "/dev/null", "/tmp"]);
+        let scope = |path: &'static str| {
+            let length = tree.scope(path.as_bytes(), &tree.resolve(path.as_bytes()).unwrap());
+            &path[..length]
+        };
+        assert_eq!(scope("/tmp/a/b"), "/tmp");
+        assert_eq!(scope("/etc/rc"), "/etc");
+        assert_eq!(scope("/dev/ttyS0"), "/dev/ttyS0");
+        assert_eq!(scope("/dev/null"), "/dev/null");
+        assert_eq!(scope("/dev"), "");
+        assert_eq!(scope("/"), "");
+        assert_eq!(scope("/./etc"), "");
+        assert_eq!(scope("/../etc"), "");
+        assert_eq!(scope("//etc"), "");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn end(state: &mut State, system: &impl System, pid: u32, status: u32) {
     state.waiters.retain(|waiter| waiter.parent != pid);
     attach::detach_all(state, system, pid);
     let orphans_before = session::stopped_groups_with_a_parent_outside(&state.processes, pid);
-    adopt_children(state, pid);
+    adopt_children(state, system, pid);
     session::leave(state, pid);
     let Ok(process) = state.processes.get_mut(pid) else { return };
     process.condition = Condition::Zombie { status, usage };
@@ -82,9 +82,12 @@ fn terminate(state: &mut State, system: &impl System, pid: u32) -> Option<Consum
 }
 
 /// Children go to procnto, which waits for nobody: their zombies vanish.
-fn adopt_children(state: &mut State, pid: u32) {
+fn adopt_children(state: &mut State, system: &impl System, pid: u32) {
     let children: Vec<(u32, bool)> =
         state.processes.children(pid).map(|child| (child.pid, child.is_zombie())).collect();
+    if children.is_empty() {
+        return;
+    }
     for (child, is_zombie) in children {
         if is_zombie {
             state.processes.remove(child);
@@ -93,6 +96,7 @@ fn adopt_children(state: &mut State, pid: u32) {
             child.exit_signal = SIGCHLD;
         }
     }
+    state.tell_families(system);
 }
 
 /// Signals the parent, or removes the zombie if nobody will ask for it.

@@ -55,6 +55,7 @@ pub fn new_session(
     system.control(handle, Control::Group(pid))?;
     process.session = pid;
     process.group = pid;
+    state.tell_families(system);
     Ok(Answer::Status(i64::from(pid)))
 }
 
@@ -90,6 +91,7 @@ pub fn set_group(
         system.control(handle, Control::Group(group))?;
     }
     state.processes.get_mut(pid)?.group = group;
+    state.tell_families(system);
     Ok(Answer::Status(0))
 }
 

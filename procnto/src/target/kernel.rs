@@ -141,6 +141,9 @@ impl System for Kernel {
     fn object_read(&self, object: u32, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         manager::object_read(object, offset, buffer)
     }
+    fn object_write(&self, object: u32, offset: u64, bytes: &[u8]) {
+        let_go(manager::object_write(object, offset, bytes).map(drop));
+    }
 
     fn now(&self, which: Clock) -> u64 {
         match which {

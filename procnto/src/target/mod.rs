@@ -10,6 +10,7 @@ mod random;
 use kernel::Kernel;
 use neutrino_rt::abi::handle::{SIDE_CHANNEL, SYSMGR_CHID, SYSMGR_COID};
 use neutrino_rt::abi::image::{Image, Kind};
+use neutrino_rt::abi::memory::PAGE_SIZE;
 use neutrino_rt::abi::message::{MsgInfo, chf};
 use neutrino_rt::message::{self, Received};
 use neutrino_rt::start::Arguments;
@@ -89,9 +90,13 @@ fn pieces() -> Result<Pieces, Errno> {
     let first_server = find(&first_server_path).ok_or(Errno::ENOENT)?;
     let time_page = manager::time_page()?;
     let time_page_handle = time_page.raw();
+    let changes = memory::MemObject::anonymous(PAGE_SIZE)?;
+    // What has never been asked for is out of date.
+    changes.write(0, &[u32::MAX.to_le_bytes(); 2].concat())?;
+    let shared_page = changes.raw();
     let boot_image = object.raw();
-    // Both objects stay open as long as procnto lives.
-    let _for_ever = core::mem::ManuallyDrop::new((object, time_page));
+    // The objects stay open as long as procnto lives.
+    let _for_ever = core::mem::ManuallyDrop::new((object, time_page, changes));
     let shim_file = find(SHIM).unwrap_or_default();
     let read = |offset: u64, buffer: &mut [u8]| {
         let n = neutrino_rt::manager::object_read(boot_image, shim_file.offset + offset, buffer)?;
@@ -102,7 +107,15 @@ fn pieces() -> Result<Pieces, Errno> {
         log!("procnto: no personality at /lib/libc-shim: only native programs can run");
     }
     let time_page = time_page_handle;
-    Ok(Pieces { boot_image, time_page, shim, shim_file, first_server, first_server_path })
+    Ok(Pieces {
+        boot_image,
+        time_page,
+        shared_page,
+        shim,
+        shim_file,
+        first_server,
+        first_server_path,
+    })
 }
 
 /// A worker: receives, handles, takes on a job when one waits.

@@ -160,8 +160,8 @@ impl Server for Devices {
         }
     }
 
-    fn is_seekable(&self, node: Node) -> bool {
-        self.directory(node).is_none()
+    fn is_seekable(&self, ocb: &Ocb) -> bool {
+        self.directory(ocb.node).is_none()
     }
 }
 

@@ -53,10 +53,16 @@ pub mod subtype {
     /// Make two connected sockets (on a domain's path): grants two connections; `ioflag`:
     /// `O_NONBLOCK`; `mode`: the type ([`crate::socket::kind`]).
     pub const SOCKET_PAIR: u16 = 15;
+    /// Make a counter (on `/dev/pipe`; Linux: `eventfd`): grants one connection; `ioflag`:
+    /// `O_NONBLOCK`; `mode`: its value; `flags`: [`super::EVENT_SEMAPHORE`] or 0.
+    pub const EVENT: u16 = 16;
 }
 
 /// In `mode` of `UNLINK`: remove a directory (`rmdir`).
 pub const REMOVE_DIRECTORY: u32 = 1;
+
+/// In `flags` of `EVENT`: a read takes one.
+pub const EVENT_SEMAPHORE: u32 = 1;
 
 /// Do not follow a symbolic link at the end of the path.
 pub const FLAG_NOFOLLOW: u32 = 1;

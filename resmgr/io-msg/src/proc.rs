@@ -361,6 +361,11 @@ pub struct PathResolveReply {
     pub prefix_length: u32,
     /// Changes whenever an attachment comes or goes.
     pub generation: u32,
+    /// Bytes of the path that name a place at or below which nothing else is attached: until the
+    /// generation changes, all paths from there on have this answer. 0: none.
+    pub scope_length: u32,
+    /// Not used; 0.
+    pub zero: u32,
 }
 
 /// `SYS_SHUTDOWN`.

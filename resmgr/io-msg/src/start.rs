@@ -4,6 +4,7 @@
 //! and beside it a page with a [`StartInfo`]. The first instruction is the personality's (foreign
 //! programs) or the program's own (native ones), with rsp at argc and rdi at the [`StartInfo`].
 
+use core::sync::atomic::AtomicU32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Address behind the main stack.
@@ -14,6 +15,8 @@ pub const STACK_SIZE: u64 = 8 << 20;
 pub const PIE_BASE: u64 = 0x5555_5555_4000;
 /// Where the personality's text is linked.
 pub const SHIM_BASE: u64 = 0x7f00_1000_0000;
+/// The personality's vDSO (`AT_SYSINFO_EHDR`), behind its text.
+pub const VDSO: u64 = SHIM_BASE + 0x10_0000;
 /// Thread blocks of the personality: one each [`THREAD_BLOCK_STRIDE`], by slot.
 pub const THREAD_BLOCKS: u64 = 0x7f10_0000_0000;
 /// Distance of two thread blocks.
@@ -26,6 +29,19 @@ pub const PROCESS_BLOCK_STRIDE: u64 = 0x10_0000;
 pub const START_INFO: u64 = 0x7f30_0000_0000;
 /// The kernel's clock page, read-only (`neutrino_abi::time::TimePage`).
 pub const TIME_PAGE: u64 = 0x7f40_0000_0000;
+/// What the process manager tells everybody, read-only ([`Changes`]).
+pub const SHARED_PAGE: u64 = TIME_PAGE + 0x1000;
+
+/// Counters of changes: who remembers an answer of the process manager's asks again when the counter
+/// is another than before the question.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Changes {
+    /// Changes of the name space: attachments that come or go.
+    pub paths: AtomicU32,
+    /// Changes of parents, groups and sessions of processes that run.
+    pub families: AtomicU32,
+}
 
 /// "NTOSTART", little-endian.
 pub const START_MAGIC: u64 = 0x5452_4154_534f_544e;

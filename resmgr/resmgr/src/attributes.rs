@@ -62,6 +62,14 @@ impl Attributes {
         self.kind() == mode::IFREG
     }
 
+    /// Whether owner, group and others all have these rights.
+    #[must_use]
+    #[inline]
+    pub const fn everybody_may(&self, rights: u32) -> bool {
+        let all = rights & 7;
+        self.mode & (all << 6 | all << 3 | all) == all << 6 | all << 3 | all
+    }
+
     /// As `struct stat`, on device `dev`.
     #[must_use]
     pub fn stat(&self, dev: u64) -> Stat {

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::mount::Mount;
 use crate::ocb::Ocb;
 use crate::request::Request;
-use crate::server::{Node, Opening, Outcome, Server};
+use crate::server::{Node, Opening, Outcome, Server, Taking};
 use crate::walk::{Start, Walked, walk};
 use alloc::vec::Vec;
 use io_msg::connect::{self, Connect, ConnectReply, FLAG_EXECUTE, FLAG_NOFOLLOW, subtype};
@@ -54,7 +54,8 @@ impl<S: Server> Engine<S> {
             Err(errno) => return Outcome::Reply(Err(errno)),
         };
         let reply = ConnectReply { data_length: data.len() as u32, ..reply };
-        request.reply = Vec::from(reply.as_bytes());
+        request.reply.clear();
+        request.reply.extend_from_slice(reply.as_bytes());
         request.reply.extend_from_slice(&data);
         Outcome::Reply(Ok(0))
     }
@@ -75,6 +76,18 @@ impl<S: Server> Engine<S> {
             subtype::SOCKET_PAIR => {
                 let ends = self.server.socket_pair(request, message.mode)?;
                 self.bind_pair(request, &asked, ends, [open::RDWR; 2])
+            }
+            subtype::EVENT => {
+                let taking = match message.flags & connect::EVENT_SEMAPHORE {
+                    0 => Taking::All,
+                    _ => Taking::One,
+                };
+                let (node, readiness) = self.server.event(request, message.mode, taking)?;
+                let ioflag = open::RDWR | message.ioflag & open::NONBLOCK;
+                let message = Connect { ioflag, flags: 0, ..*message };
+                let place = (Vec::new(), readiness);
+                let coid = self.bind(request, asked.mount, node, &message, place)?;
+                Ok(Done::Reply(ConnectReply { coid, ..ConnectReply::default() }, Vec::new()))
             }
             subtype::READLINK
             | subtype::STAT
@@ -185,8 +198,10 @@ impl<S: Server> Engine<S> {
                 return Err(errno);
             }
         };
+        let kind = self.server.attributes(node).map_or(0, |attributes| attributes.kind());
         let mut ocb = Ocb {
             node,
+            kind,
             ioflag: message.ioflag,
             offset: 0,
             mount,

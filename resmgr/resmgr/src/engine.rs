@@ -12,6 +12,9 @@ use neutrino_rt::Errno;
 use neutrino_rt::abi::message::Head;
 use neutrino_rt::abi::pulse::{self, Pulse};
 
+/// Most bytes that are kept for the next reply.
+const SPARE_MAX: usize = 16 * 1024;
+
 /// A server with its attachments and open files.
 #[derive(Debug)]
 pub struct Engine<S> {
@@ -22,12 +25,15 @@ pub struct Engine<S> {
     /// Its open files.
     pub ocbs: Ocbs,
     pub(crate) locks: Locks,
+    /// Room for the data of the next reply.
+    spare: Vec<u8>,
 }
 
 impl<S: Server> Engine<S> {
     /// A server that is not attached anywhere yet.
     pub fn new(server: S) -> Self {
-        Self { server, mounts: Vec::new(), ocbs: Ocbs::default(), locks: Locks::default() }
+        let (ocbs, locks) = (Ocbs::default(), Locks::default());
+        Self { server, mounts: Vec::new(), ocbs, locks, spare: Vec::new() }
     }
 
     /// Attaches `root` at a path of the name space (QNX: `resmgr_attach`); `flags` are
@@ -49,9 +55,19 @@ impl<S: Server> Engine<S> {
     /// Handles one message; returns what to answer now, with the data, or `Pending`.
     pub fn handle(&mut self, rcvid: u64, head: &Head, buffer: &[u8]) -> (Outcome, Vec<u8>) {
         let mut request = Request::new(rcvid, head, buffer);
+        request.reply = core::mem::take(&mut self.spare);
         let outcome = self.dispatch(&mut request);
         self.server.idle(&mut self.ocbs);
         (outcome, request.reply)
+    }
+
+    /// Takes back the data of a reply that has been sent: their memory serves the next one.
+    #[inline]
+    pub fn recycle(&mut self, mut data: Vec<u8>) {
+        if data.capacity() <= SPARE_MAX {
+            data.clear();
+            self.spare = data;
+        }
     }
 
     fn dispatch(&mut self, request: &mut Request<'_>) -> Outcome {

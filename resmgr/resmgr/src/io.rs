@@ -22,13 +22,11 @@ impl<S: Server> Engine<S> {
     pub(crate) fn io(&mut self, request: &mut Request<'_>, message_kind: u16) -> Outcome {
         let badge = request.head.badge;
         // The OCB is out of the table while its server works on it, and goes back changed.
-        let Some(mut ocb) = self.ocbs.get(badge).cloned() else {
+        let Some(mut ocb) = self.ocbs.borrow(badge) else {
             return Outcome::Reply(Err(Errno::EBADF));
         };
         let outcome = self.on_ocb(request, message_kind, &mut ocb);
-        if let Some(slot) = self.ocbs.get_mut(badge) {
-            *slot = ocb;
-        }
+        self.ocbs.put_back(ocb);
         outcome
     }
 
@@ -79,11 +77,9 @@ impl<S: Server> Engine<S> {
         if !ocb.is_readable() {
             return Outcome::Reply(Err(Errno::EBADF));
         }
-        let is_directory =
-            self.server.attributes(ocb.node).is_ok_and(|attributes| attributes.is_directory());
         let length = message.nbytes.min(TRANSFER_MAX).min(request.head.dstmsglen);
         let length = usize::try_from(length).unwrap_or(0);
-        match (message.xtype, is_directory) {
+        match (message.xtype, ocb.is_directory()) {
             (XTYPE_READDIR, true) => {
                 return Outcome::Reply(self.read_directory(request, ocb, length));
             }
@@ -98,9 +94,7 @@ impl<S: Server> Engine<S> {
                 advance(ocb, offset, &outcome);
                 outcome
             }
-            XTYPE_OFFSET if !self.server.is_seekable(ocb.node) => {
-                Outcome::Reply(Err(Errno::ESPIPE))
-            }
+            XTYPE_OFFSET if !self.server.is_seekable(ocb) => Outcome::Reply(Err(Errno::ESPIPE)),
             XTYPE_OFFSET if message.offset > i64::MAX as u64 => Outcome::Reply(Err(Errno::EINVAL)),
             XTYPE_OFFSET => self.server.read(request, ocb, message.offset, length),
             _ => Outcome::Reply(Err(Errno::ENOSYS)),
@@ -119,9 +113,13 @@ impl<S: Server> Engine<S> {
         let sent = request.head.srcmsglen.saturating_sub(head as u64);
         let length = usize::try_from(message.nbytes.min(TRANSFER_MAX).min(sent)).unwrap_or(0);
         let data = DataAt { offset: head, length };
-        let seekable = self.server.is_seekable(ocb.node);
-        let end = self.server.attributes(ocb.node).map_or(0, |attributes| attributes.size);
+        let seekable = self.server.is_seekable(ocb);
         let append = seekable && ocb.ioflag & open::APPEND != 0;
+        let end = if append {
+            self.server.attributes(ocb.node).map_or(0, |attributes| attributes.size)
+        } else {
+            0
+        };
         match message.xtype {
             XTYPE_NONE => {
                 let offset = if append { end } else { ocb.offset };
@@ -214,14 +212,15 @@ impl<S: Server> Engine<S> {
 
     fn stat(&mut self, request: &mut Request<'_>, ocb: &Ocb) -> Result<i64, Errno> {
         let stat = self.server.attributes(ocb.node)?.stat(self.server.device());
-        request.reply = Vec::from(stat.as_bytes());
+        request.reply.clear();
+        request.reply.extend_from_slice(stat.as_bytes());
         Ok(0)
     }
 
     fn lseek(&mut self, request: &Request<'_>, ocb: &mut Ocb) -> Result<i64, Errno> {
         let message = request.header::<Lseek>()?;
         let attributes = self.server.attributes(ocb.node)?;
-        if !attributes.is_directory() && !self.server.is_seekable(ocb.node) {
+        if !attributes.is_directory() && !self.server.is_seekable(ocb) {
             return Err(Errno::ESPIPE);
         }
         let size = attributes.size;

@@ -46,5 +46,5 @@ pub use engine::Engine;
 pub use mount::Mount;
 pub use ocb::{Ocb, Ocbs};
 pub use request::Request;
-pub use serve::serve;
-pub use server::{DataAt, DirectoryEntry, Node, Opening, Outcome, Server};
+pub use serve::{serve, serve_with};
+pub use server::{DataAt, DirectoryEntry, Node, Opening, Outcome, Server, Taking};

@@ -2,7 +2,7 @@
 
 use crate::server::Node;
 use alloc::vec::Vec;
-use io_msg::stat::open;
+use io_msg::stat::{mode, open};
 use neutrino_rt::channel;
 
 /// One open file: what `open` made, shared by all descriptors that came of it.
@@ -10,6 +10,8 @@ use neutrino_rt::channel;
 pub struct Ocb {
     /// What is open.
     pub node: Node,
+    /// Type of the node (`S_IFMT` bits).
+    pub kind: u32,
     /// `O_*` flags.
     pub ioflag: u32,
     /// File offset; for directories the position of the next entry.
@@ -29,6 +31,12 @@ pub struct Ocb {
 }
 
 impl Ocb {
+    /// Whether it is a directory.
+    #[must_use]
+    pub const fn is_directory(&self) -> bool {
+        self.kind == mode::IFDIR
+    }
+
     /// Whether it was opened for reading.
     #[must_use]
     pub const fn is_readable(&self) -> bool {
@@ -92,6 +100,20 @@ impl Ocbs {
     #[must_use]
     pub fn get_mut(&mut self, badge: u64) -> Option<&mut Ocb> {
         self.slots.get_mut(Self::index(badge))?.as_mut().filter(|ocb| ocb.badge == badge)
+    }
+
+    /// Takes one out of its place, to be put back by [`Ocbs::put_back`].
+    #[inline]
+    pub(crate) fn borrow(&mut self, badge: u64) -> Option<Ocb> {
+        self.slots.get_mut(Self::index(badge))?.take_if(|ocb| ocb.badge == badge)
+    }
+
+    /// Puts one back where it was.
+    #[inline]
+    pub(crate) fn put_back(&mut self, ocb: Ocb) {
+        if let Some(slot) = self.slots.get_mut(Self::index(ocb.badge)) {
+            *slot = Some(ocb);
+        }
     }
 
     /// Takes one out.

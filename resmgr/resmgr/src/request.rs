@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use io_msg::connect::FLAG_REAL_IDS;
 use neutrino_rt::Errno;
-use neutrino_rt::abi::message::{Head, MsgInfo};
+use neutrino_rt::abi::message::{Head, MsgInfo, WORDS_BYTES};
 use neutrino_rt::abi::process::Credentials;
 use neutrino_rt::message;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -67,6 +67,28 @@ impl<'a> Request<'a> {
         if n == length { Ok(data) } else { Err(Errno::EBADMSG) }
     }
 
+    /// As [`Request::data`], if the server has received them already.
+    #[must_use]
+    pub fn inline(&self, offset: usize, length: usize) -> Option<&'a [u8]> {
+        self.bytes.get(offset..offset.checked_add(length)?)
+    }
+
+    /// Answers with bytes of a memory object: a few go with the reply, more straight into the
+    /// client's memory. Returns how many.
+    ///
+    /// # Errors
+    /// EBADF: no such object. EFAULT: the client's memory is bad. ESRCH: it is gone.
+    pub fn reply_object(&mut self, object: u32, offset: u64, bytes: u64) -> Result<u64, Errno> {
+        if bytes > WORDS_BYTES {
+            return message::write_object(self.rcvid, 0, object, offset, bytes);
+        }
+        self.reply.clear();
+        self.reply.resize(bytes as usize, 0);
+        let read = neutrino_rt::manager::object_read(object, offset, &mut self.reply)?;
+        self.reply.truncate(read);
+        Ok(read as u64)
+    }
+
     /// The client's credentials; asked for once.
     pub fn credentials(&self) -> &Credentials {
         self.credentials.get_or_init(|| {
@@ -87,6 +109,10 @@ impl<'a> Request<'a> {
     /// # Errors
     /// EACCES.
     pub fn check(&self, attributes: &Attributes, rights: u32, flags: u32) -> Result<(), Errno> {
+        // What everybody may needs no question who it is.
+        if attributes.everybody_may(rights) {
+            return Ok(());
+        }
         if flags & FLAG_REAL_IDS != 0 {
             let ids = self.credentials();
             let who = self.identity(ids.ruid, ids.rgid, attributes);

@@ -10,14 +10,22 @@ const BUFFER_BYTES: usize = 20 * 1024;
 
 /// Receives and answers for ever; returns only if the channel is gone.
 pub fn serve<S: Server>(engine: &mut Engine<S>, chid: u32) -> Errno {
-    let mut buffer = alloc::vec![0_u8; BUFFER_BYTES];
+    serve_with(engine, chid, BUFFER_BYTES)
+}
+
+/// As [`serve`], receiving at most so many bytes at once: fewer for a server that moves the data of
+/// writes itself, and would receive them for nothing.
+pub fn serve_with<S: Server>(engine: &mut Engine<S>, chid: u32, buffer_bytes: usize) -> Errno {
+    let mut buffer = alloc::vec![0_u8; buffer_bytes];
     let mut received = message::receive(chid, &mut buffer);
     // Bound: none; this is what a server does.
     loop {
         received = match received {
             Ok(Received::Message { rcvid, head }) => match engine.handle(rcvid, &head, &buffer) {
                 (Outcome::Reply(answer), data) => {
-                    message::reply_receive(rcvid, answer, &data, chid, &mut buffer)
+                    let next = message::reply_receive(rcvid, answer, &data, chid, &mut buffer);
+                    engine.recycle(data);
+                    next
                 }
                 (Outcome::Pending, _) => message::receive(chid, &mut buffer),
             },

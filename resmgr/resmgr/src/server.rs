@@ -5,7 +5,7 @@ use crate::ocb::{Ocb, Ocbs};
 use crate::request::Request;
 use alloc::vec::Vec;
 use io_msg::io::MmapReply;
-use io_msg::stat::Statfs;
+use io_msg::stat::{Statfs, mode};
 use neutrino_rt::Errno;
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::abi::pulse::Pulse;
@@ -209,6 +209,19 @@ pub trait Server {
         Err(Errno::ENOSYS)
     }
 
+    /// Makes a counter (`IO_CONNECT` `EVENT`): its node and its readiness.
+    ///
+    /// # Errors
+    /// ENOSYS by default.
+    fn event(
+        &mut self,
+        request: &Request<'_>,
+        count: u32,
+        taking: Taking,
+    ) -> Result<(Node, u32), Errno> {
+        Err(Errno::ENOSYS)
+    }
+
     /// Makes two sockets of a type (`io_msg::socket::kind`) that are connected (`IO_CONNECT`
     /// `SOCKET_PAIR`).
     ///
@@ -243,8 +256,8 @@ pub trait Server {
     }
 
     /// Whether `lseek` works and reads and writes have offsets; a stream has none.
-    fn is_seekable(&self, node: Node) -> bool {
-        self.attributes(node).is_ok_and(|attributes| attributes.is_file())
+    fn is_seekable(&self, ocb: &Ocb) -> bool {
+        ocb.kind == mode::IFREG
     }
 
     /// Device control.
@@ -287,6 +300,15 @@ pub trait Server {
 
     /// Called after every message and pulse: a place to answer other clients.
     fn idle(&mut self, ocbs: &mut Ocbs) {}
+}
+
+/// What a read of a counter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// All there is.
+    All,
+    /// One (Linux: `EFD_SEMAPHORE`).
+    One,
 }
 
 /// Where the data of a write are in its message.

@@ -1,10 +1,12 @@
 //! From a path to a node: permissions, links, mount points, `..`.
 
-use crate::attributes::right;
+use crate::attributes::{Attributes, right};
 use crate::mount::Mount;
 use crate::request::Request;
 use crate::server::{Node, Server};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::ops::Range;
 use io_msg::connect::{FLAG_NOFOLLOW, NAME_MAX, PATH_MAX, REDIRECTS_MAX};
 use neutrino_rt::Errno;
 
@@ -42,7 +44,7 @@ pub(crate) struct Found {
 }
 
 /// A place to start from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Start {
     /// Directory.
     pub(crate) node: Node,
@@ -57,9 +59,46 @@ struct Walk<'a, S> {
     flags: u32,
     links: u32,
     here: Start,
-    /// What is left to walk, last component first.
-    rest: Vec<Vec<u8>>,
+    /// Attributes of `here`, if they are known.
+    attributes: Option<Attributes>,
+    /// The directory that `here` is in, and the length of its name at the end of the path; none if the
+    /// last component was no name.
+    last: Option<(Node, usize)>,
+    rest: Rest<'a>,
     must_be_directory: bool,
+}
+
+/// What is left to walk.
+struct Rest<'a> {
+    path: Cow<'a, [u8]>,
+    at: usize,
+}
+
+impl Rest<'_> {
+    /// Takes the next component off; where it is in `path`.
+    fn next(&mut self) -> Option<Range<usize>> {
+        let is_slash = |byte: &u8| *byte == b'/';
+        let left = self.path.get(self.at..)?;
+        let start = self.at + left.iter().position(|byte| !is_slash(byte))?;
+        let name = self.path.get(start..)?;
+        let end = start + name.iter().position(is_slash).unwrap_or(name.len());
+        self.at = end;
+        Some(start..end)
+    }
+
+    fn left(&self) -> &[u8] {
+        self.path.get(self.at..).unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.left().iter().all(|&byte| byte == b'/')
+    }
+
+    /// Puts a path before what is left.
+    fn prepend(&mut self, path: &[u8]) {
+        let whole = [path, b"/", self.left()].concat();
+        *self = Self { path: Cow::Owned(whole), at: 0 };
+    }
 }
 
 /// Walks `path` from `start`.
@@ -77,7 +116,6 @@ pub(crate) fn walk<S: Server>(
     if path.len() >= PATH_MAX {
         return Err(Errno::ENAMETOOLONG);
     }
-    let must_be_directory = path.last() == Some(&b'/');
     let mut walk = Walk {
         server,
         mount,
@@ -85,96 +123,118 @@ pub(crate) fn walk<S: Server>(
         flags,
         links: 0,
         here: start,
-        rest: components(path),
-        must_be_directory,
+        attributes: None,
+        last: None,
+        rest: Rest { path: Cow::Borrowed(path), at: 0 },
+        must_be_directory: path.last() == Some(&b'/'),
     };
-    walk.rest.reverse();
     walk.run()
 }
 
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).map(Vec::from).collect()
-}
-
-fn join(base: &[u8], name: &[u8]) -> Vec<u8> {
-    if base.is_empty() { Vec::from(name) } else { [base, b"/", name].concat() }
+/// Appends a name to a path.
+fn push(path: &mut Vec<u8>, name: &[u8]) {
+    path.reserve(name.len() + 1);
+    if !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
 }
 
 impl<S: Server> Walk<'_, S> {
     fn run(&mut self) -> Result<Walked, Errno> {
-        let mut found = self.start();
         // Bound: every turn takes a component; links add at most REDIRECTS_MAX paths.
-        while let Some(name) = self.rest.pop() {
-            let attributes = self.server.attributes(self.here.node)?;
+        while let Some(range) = self.rest.next() {
+            let attributes = self.attributes()?;
             if !attributes.is_directory() {
                 return Err(Errno::ENOTDIR);
             }
             self.request.check(&attributes, right::EXECUTE, self.flags)?;
-            if name == b"." {
-                found = self.start();
-            } else if name == b".." {
-                if self.here.node == self.mount.root {
-                    return Ok(Walked::Redirect(self.above()));
+            match self.rest.path.get(range.clone()).unwrap_or_default() {
+                b"." => self.last = None,
+                b".." => {
+                    if self.here.node == self.mount.root {
+                        return Ok(Walked::Redirect(self.above()));
+                    }
+                    self.here.node = self.server.parent(self.here.node);
+                    let up = self.here.path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+                    self.here.path.truncate(up);
+                    (self.attributes, self.last) = (None, None);
                 }
-                self.here.node = self.server.parent(self.here.node);
-                let up = self.here.path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-                self.here.path.truncate(up);
-                found = self.start();
-            } else {
-                match self.step(name)? {
-                    Step::At(next) => found = next,
-                    Step::Again => found = self.start(),
-                    Step::Done(walked) => return Ok(walked),
+                _ => {
+                    if let Some(walked) = self.step(range)? {
+                        return Ok(walked);
+                    }
                 }
             }
         }
-        if self.must_be_directory && !self.server.attributes(found.node)?.is_directory() {
+        if self.must_be_directory && !self.attributes()?.is_directory() {
             return Err(Errno::ENOTDIR);
         }
-        Ok(Walked::Found(found))
+        let Start { node, path } = core::mem::take(&mut self.here);
+        let (directory, length) = self.last.unwrap_or((node, 0));
+        let name = Vec::from(path.get(path.len() - length..).unwrap_or_default());
+        Ok(Walked::Found(Found { directory, name, node, path }))
     }
 
-    fn start(&self) -> Found {
-        let Start { node, path } = self.here.clone();
-        Found { directory: node, name: Vec::new(), node, path }
+    /// Attributes of the place that the walk is at.
+    fn attributes(&mut self) -> Result<Attributes, Errno> {
+        match self.attributes {
+            Some(attributes) => Ok(attributes),
+            None => self.server.attributes(self.here.node),
+        }
     }
 
-    /// Goes down by one name.
-    fn step(&mut self, name: Vec<u8>) -> Result<Step, Errno> {
+    /// Goes down by one name, or ends the walk.
+    fn step(&mut self, range: Range<usize>) -> Result<Option<Walked>, Errno> {
+        let name = self.rest.path.get(range).unwrap_or_default();
         if name.len() > NAME_MAX {
             return Err(Errno::ENAMETOOLONG);
         }
         let directory = self.here.node;
-        let path = join(&self.here.path, &name);
-        if self.mount.is_covered(&path) {
-            return Ok(Step::Done(Walked::Redirect(self.elsewhere(&self.mount.absolute(&path)))));
+        let above = self.here.path.len();
+        push(&mut self.here.path, name);
+        if self.mount.is_covered(&self.here.path) {
+            let place = self.mount.absolute(&self.here.path);
+            return Ok(Some(Walked::Redirect(self.elsewhere(&place))));
         }
-        let node = match self.server.lookup(directory, &name) {
+        let is_last = self.rest.is_empty();
+        let node = match self.server.lookup(directory, name) {
             Ok(node) => node,
-            Err(Errno::ENOENT) if self.rest.is_empty() => {
-                let must_be_directory = self.must_be_directory;
-                let missing = Walked::Missing { directory, name, path, must_be_directory };
-                return Ok(Step::Done(missing));
+            Err(Errno::ENOENT) if is_last => {
+                return Ok(Some(Walked::Missing {
+                    directory,
+                    name: Vec::from(name),
+                    path: core::mem::take(&mut self.here.path),
+                    must_be_directory: self.must_be_directory,
+                }));
             }
             Err(errno) => return Err(errno),
         };
-        let last = self.rest.is_empty() && !self.must_be_directory;
-        let follow = !last || self.flags & FLAG_NOFOLLOW == 0;
-        if follow && self.server.attributes(node)?.is_link() {
+        let length = name.len();
+        let attributes = self.server.attributes(node);
+        let is_link = attributes.as_ref().is_ok_and(Attributes::is_link);
+        let follow = !is_last || self.must_be_directory || self.flags & FLAG_NOFOLLOW == 0;
+        if follow {
+            attributes?;
+        }
+        if follow && is_link {
+            self.here.path.truncate(above);
             return self.follow(node);
         }
-        self.here = Start { node, path: path.clone() };
-        Ok(Step::At(Found { directory, name, node, path }))
+        self.here.node = node;
+        self.attributes = attributes.ok();
+        self.last = Some((directory, length));
+        Ok(None)
     }
 
-    fn follow(&mut self, link: Node) -> Result<Step, Errno> {
+    fn follow(&mut self, link: Node) -> Result<Option<Walked>, Errno> {
         self.links += 1;
         if self.links > REDIRECTS_MAX {
             return Err(Errno::ELOOP);
         }
         let target = self.server.read_link(self.request, link)?;
         if target.first() == Some(&b'/') {
-            return Ok(Step::Done(Walked::Redirect(self.elsewhere(&target))));
+            return Ok(Some(Walked::Redirect(self.elsewhere(&target))));
         }
         if target.is_empty() {
             return Err(Errno::ENOENT);
@@ -182,8 +242,9 @@ impl<S: Server> Walk<'_, S> {
         if self.rest.is_empty() {
             self.must_be_directory |= target.last() == Some(&b'/');
         }
-        self.rest.extend(components(&target).into_iter().rev());
-        Ok(Step::Again)
+        self.rest.prepend(&target);
+        self.last = None;
+        Ok(None)
     }
 
     /// The absolute path of the directory above the mount, with what is left.
@@ -197,7 +258,8 @@ impl<S: Server> Walk<'_, S> {
     /// An absolute path with what is left behind it.
     fn elsewhere(&self, base: &[u8]) -> Vec<u8> {
         let mut path = Vec::from(base);
-        for part in self.rest.iter().rev() {
+        let parts = self.rest.left().split(|&byte| byte == b'/');
+        for part in parts.filter(|part| !part.is_empty()) {
             if path.last() != Some(&b'/') {
                 path.push(b'/');
             }
@@ -208,10 +270,4 @@ impl<S: Server> Walk<'_, S> {
         }
         path
     }
-}
-
-enum Step {
-    At(Found),
-    Again,
-    Done(Walked),
 }

@@ -3,9 +3,20 @@
 use crate::channel::Handle;
 use crate::interrupt::pulse_event;
 use crate::sys::{self, address_of, address_of_mut, pure, pure_u32};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use io_msg::start::TIME_PAGE;
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
-use neutrino_abi::time::{Itimer, TIMER_ABSTIME, clock};
+use neutrino_abi::time::{Itimer, TIMER_ABSTIME, TimePage, clock};
+
+/// Whether the clock page is mapped: only the process manager, which maps it for all others, has none.
+static HAS_PAGE: AtomicBool = AtomicBool::new(false);
+
+/// The process manager started this program, with a clock page.
+#[cfg(target_os = "none")]
+pub(crate) fn adopt() {
+    HAS_PAGE.store(true, Ordering::Relaxed);
+}
 
 /// Nanoseconds since boot.
 #[must_use]
@@ -34,7 +45,37 @@ pub fn ticks() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// Monotonic time, and what to add for wall-clock time, from the clock page.
+fn read_page() -> (u64, i64) {
+    let page = core::ptr::with_exposed_provenance::<TimePage>(TIME_PAGE as usize);
+    let sequence = core::ptr::with_exposed_provenance::<AtomicU32>(TIME_PAGE as usize);
+    // Bound: the kernel writes for a few instructions, seldom.
+    loop {
+        // SAFETY: mapped into every program for good (`HAS_PAGE`); the word comes first.
+        let before = unsafe { &*sequence }.load(Ordering::Acquire);
+        // SAFETY: as above; a torn read is thrown away.
+        let copy = unsafe { page.read_volatile() };
+        fence(Ordering::Acquire);
+        // SAFETY: as above.
+        let after = unsafe { &*sequence }.load(Ordering::Relaxed);
+        if before == after && before % 2 == 0 {
+            let past = ticks().wrapping_sub(copy.tsc_base);
+            let time = (u128::from(past) * u128::from(copy.multiplier)) >> copy.shift;
+            return (time as u64, copy.realtime_offset);
+        }
+        core::hint::spin_loop();
+    }
+}
+
 fn read(clock: u32) -> u64 {
+    if HAS_PAGE.load(Ordering::Relaxed) {
+        let (time, offset) = read_page();
+        return if clock == clock::MONOTONIC { time } else { time.saturating_add_signed(offset) };
+    }
+    ask(clock)
+}
+
+fn ask(clock: u32) -> u64 {
     let mut now = 0_u64;
     // SAFETY: the only memory written is `now`, borrowed mutably for the whole call.
     let _valid_clock =

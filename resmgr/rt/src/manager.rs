@@ -295,6 +295,16 @@ pub fn object_read(object: u32, offset: u64, bytes: &mut [u8]) -> Result<usize, 
     usize::try_from(n).map_err(|_| Errno::EOVERFLOW)
 }
 
+/// Writes to a memory object; returns the number of bytes.
+///
+/// # Errors
+/// EBADF, EACCES, ENOMEM.
+pub fn object_write(object: u32, offset: u64, bytes: &[u8]) -> Result<usize, Errno> {
+    let (buffer, length) = (bytes.as_ptr().addr() as u64, bytes.len() as u64);
+    let n = pure(Call::MemObjectWrite { object, offset, buffer, length })?;
+    usize::try_from(n).map_err(|_| Errno::EOVERFLOW)
+}
+
 /// Starts a process as a copy of the caller's memory, with one thread that runs `entry` on the
 /// stack that ends at `stack_top`, and no handles but the process manager's connection. Locks are as
 /// they were: `entry` must not lock, and so not allocate.

@@ -66,6 +66,7 @@ extern "C" fn first(info: *const io_msg::start::StartInfo, stack: *const u64) ->
     // SAFETY: the process manager put the structure there, or 0 for the very first program.
     if let Some(info) = unsafe { info.as_ref() } {
         crate::process::adopt(info);
+        crate::clock::adopt();
     }
     let arguments = parse(stack);
     unsafe extern "Rust" {
