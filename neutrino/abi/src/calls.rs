@@ -47,7 +47,9 @@ macro_rules! for_each_call {
             /// Tells about the first handle at or above `coid` in a process's table (a `HandleInfo`);
             /// returns its number. EBADF: none.
             0x100a ConnectServerInfo { process: u32, coid: u32, info: u64 }
-            /// As a server: the credentials of the client behind a rcvid. EBADF, ESRCH, EFAULT.
+            /// As a server: the credentials of the client behind a rcvid, or, if that is 0, of the one
+            /// that the caller serves, or another that waits for a reply, on a connection; returns
+            /// `session << 32 | pid`. EINVAL: nobody does. ESRCH, EFAULT.
             0x100b ConnectClientInfo { scoid: u32, badge: u64, rcvid: u64, credentials: u64 }
             /// Sends a message and waits for the reply; returns its status (QNX: `MsgSend` family).
             /// EBADF, EFAULT, EINTR, ESRCH, ETIMEDOUT, and what the server answers.
@@ -252,6 +254,15 @@ macro_rules! for_each_call {
             /// As `MsgReplyReceive` with an answer in registers. `control` is the status (its lower
             /// half), the chid (16 bits) and the answer's length (8 bits).
             0x1058 MsgReplyReceiveRegisters { rcvid: u64, control: u64, w0: u64, w1: u64, w2: u64, w3: u64, w4: u64, w5: u64, message: u64, parts: i64 }
+            /// Makes the caller run at the priority of a client that waits for its reply. ESRCH.
+            0x1059 MsgCurrent { rcvid: u64 }
+            /// Says whether an event could be delivered to the process behind a rcvid, or to the caller
+            /// if 0. ESRCH, EFAULT, EINVAL, EBADF.
+            0x105a MsgVerifyEvent { rcvid: u64, event: u64 }
+            /// Unlocks a mutex word and waits on a word that holds `expected`, in one entry; the mutex is
+            /// not locked again. EAGAIN: other value, the mutex is still held. EPERM: it is another's.
+            /// EINTR, ETIMEDOUT, EFAULT.
+            0x105b SyncCondvarWait { address: u64, expected: u32, flags: u32, mutex: u64, mutex_flags: u32 }
         }
     };
 }
@@ -397,6 +408,10 @@ pub mod futex {
     pub const REALTIME: u32 = 2;
     /// `FutexRequeue` compares first.
     pub const COMPARE: u32 = 4;
+    /// `FutexWait` is a semaphore's: the state is SEM, not CONDVAR.
+    pub const SEM: u32 = 8;
+    /// `FutexWait` is for a thread's end: the state is JOIN, not CONDVAR.
+    pub const JOIN: u32 = 16;
     /// In a mutex word: somebody waits (Linux: `FUTEX_WAITERS`).
     pub const WAITERS: u32 = 0x8000_0000;
     /// In a mutex word: the owner died (Linux: `FUTEX_OWNER_DIED`).

@@ -21,6 +21,7 @@ mod guest;
 mod image;
 mod inversion;
 mod iso;
+mod library;
 mod manifest;
 mod members;
 mod packages;
@@ -65,6 +66,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(options) => run::command(&workspace, &options),
         Command::Test(options) => test::command(&workspace, &options),
         Command::Check => check::command(&workspace),
+        Command::Library => library::command(&workspace),
         Command::Sizes => sizes::command(&workspace),
         Command::Bench(BenchCommand::Boot) => bench::boot(&workspace),
         Command::Bench(BenchCommand::Ipc) => compare::ipc(&workspace),
