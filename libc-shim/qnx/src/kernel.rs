@@ -10,7 +10,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 unsafe extern "C" {
     fn __errno_location() -> *mut i32;
     safe fn pthread_testcancel();
+    safe fn gettid() -> i32;
 }
+
+/// Behind the addresses that a program can have.
+const USER_END: u64 = 1 << 47;
 
 /// The registers of a call, in the order of the table's arguments.
 pub(crate) type All = [u64; ARGUMENTS];
@@ -96,6 +100,19 @@ pub(crate) fn load<T: FromBytes + IntoBytes>(pointer: *const T) -> Result<T, Err
     Ok(value)
 }
 
+/// The word at C's address, without a kernel call: that would use up a time-out which is meant for
+/// the call that follows. An address that is no program's at all is EFAULT.
+///
+/// # Errors
+/// EFAULT.
+pub(crate) fn peek(pointer: *const u64) -> Result<u64, Errno> {
+    if !(0x1000..USER_END).contains(&at(pointer)) {
+        return Err(Errno::EFAULT);
+    }
+    // SAFETY: C says that a word is there.
+    Ok(unsafe { pointer.read_unaligned() })
+}
+
 /// Puts a structure into C's memory.
 ///
 /// # Errors
@@ -161,6 +178,11 @@ pub(crate) fn manager<M: IntoBytes + Immutable, R: FromBytes + IntoBytes>(
 pub(crate) fn whoami() -> (u32, u32) {
     let both = call(Call::ThreadSelf {}).unwrap_or_default().cast_unsigned();
     ((both >> 32) as u32, both as u32)
+}
+
+/// The caller's tid; musl keeps it in the thread's block, so this is no kernel call.
+pub(crate) fn own_tid() -> u32 {
+    gettid().cast_unsigned()
 }
 
 /// Sets `errno`.

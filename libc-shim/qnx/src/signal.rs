@@ -1,7 +1,7 @@
 //! Signals. Dispositions are musl's to set, as it keeps handlers of its own; the rest is the
 //! kernel's, and the process manager's where another process is meant.
 
-use crate::kernel::{address_of_mut, at, call, copy, functions, load, manager, store_optional, whoami};
+use crate::kernel::{address_of_mut, at, call, copy, functions, load, manager, peek, store_optional, whoami};
 use core::ffi::{c_int, c_void};
 use io_msg::kind;
 use io_msg::proc::Kill;
@@ -123,11 +123,11 @@ functions! {
     }
     /// Waits, with this mask, for a signal that has a handler; always fails, with EINTR.
     status SignalSuspend [SignalSuspend_r] (set: *const u64) -> c_int {
-        call(Call::SignalSuspend { set: load(set)? & !RESERVED })
+        call(Call::SignalSuspend { set: peek(set)? & !RESERVED })
     }
     /// Takes a pending signal of a set, or waits for one; returns its number.
     value SignalWaitinfo [SignalWaitinfo_r] (set: *const u64, info: *mut CInfo) -> c_int {
-        let set = load(set)? & !RESERVED;
+        let set = peek(set)? & !RESERVED;
         let mut found = SignalInfo::default();
         let wait = Call::SignalWaitinfo { set, info: address_of_mut(&mut found), timeout: FOREVER };
         let signal = match call(wait) {

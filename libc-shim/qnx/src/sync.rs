@@ -4,7 +4,7 @@
 //! condition nobody waits on are a few instructions: no kernel call. A mutex's word holds its
 //! owner's thread id, as musl's do, and the kernel raises the owner while others wait.
 
-use crate::kernel::{address_of, call, functions, load, store};
+use crate::kernel::{address_of, call, functions, load, own_tid, store};
 use crate::sched::{own_get, own_set};
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
@@ -78,15 +78,9 @@ const PRIO_PROTECT: i32 = 2;
 const SEM_VALUE_MAX: u32 = 0x7fff_ffff;
 
 unsafe extern "C" {
-    safe fn gettid() -> c_int;
     fn pthread_key_create(key: *mut u32, destructor: Option<extern "C" fn(*mut c_void)>) -> c_int;
     safe fn pthread_getspecific(key: u32) -> *mut c_void;
     fn pthread_setspecific(key: u32, value: *const c_void) -> c_int;
-}
-
-/// The caller's tid; musl keeps it in the thread's block, so this is no kernel call.
-fn own_tid() -> u32 {
-    gettid().cast_unsigned()
 }
 
 /// The object at C's address.

@@ -4,7 +4,7 @@
 //! `ThreadCreate` made, by tid, so that they can be joined, detached and cancelled by it. A thread
 //! id is the kernel's, unique in the system.
 
-use crate::kernel::{address_of, address_of_mut, at, call, cancellable, copy, functions, load, store_optional, whoami};
+use crate::kernel::{address_of, address_of_mut, at, call, cancellable, copy, functions, load, own_tid, store_optional, whoami};
 use crate::sched::own_set;
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
@@ -91,7 +91,7 @@ static MADE: [Made; THREADS] = [Made::FREE; THREADS];
 /// The thread with a tid, if `ThreadCreate` made it; 0 is the caller.
 fn made(tid: c_int) -> Result<&'static Made, Errno> {
     let tid = match u32::try_from(tid).map_err(|_| Errno::ESRCH)? {
-        0 => whoami().1,
+        0 => own_tid(),
         tid => tid,
     };
     MADE.iter()
@@ -244,7 +244,7 @@ fn create(function: u64, argument: u64, given: &Attributes) -> Result<i64, Errno
 
 fn join(tid: c_int, status: *mut u64) -> Result<i64, Errno> {
     let made = made(tid)?;
-    let own = whoami().1;
+    let own = own_tid();
     if made.tid.load(SeqCst) == own {
         return Err(Errno::EDEADLK);
     }
