@@ -7,6 +7,7 @@ use neutrino_abi::calls::Call;
 
 functions! {
     /// Makes a channel to receive on.
+    /// Partial: no NET_MSG, PULSE_POOL, MSG_PAUSING, INHERIT_RUNMASK, UNBLOCK_TIMER (EINVAL)
     value ChannelCreate [ChannelCreate_r] (flags: c_uint) -> c_int {
         call(Call::ChannelCreate { flags })
     }

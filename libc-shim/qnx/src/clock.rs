@@ -49,6 +49,7 @@ functions! {
         Ok(0)
     }
     /// The clock of the CPU time of the caller's process (`tid` 0) or one of its threads.
+    /// Partial: own process only
     value ClockId [ClockId_r] (pid: c_int, tid: c_int) -> c_int {
         let (own, this) = whoami();
         let pid = u32::try_from(pid).map_err(|_| Errno::ESRCH)?;
@@ -62,6 +63,7 @@ functions! {
         }
     }
     /// Reads a clock's resolution; it cannot be set (as in QNX 8): there is no tick.
+    /// Partial: read only, as in QNX 8: 1 ns, as there is no tick
     status ClockPeriod [ClockPeriod_r] (id: c_int, new: *const Period, old: *mut Period, reserved: c_int) -> c_int {
         if reserved != 0 || !matches!(u32::try_from(id), Ok(clock::REALTIME | clock::MONOTONIC)) {
             return Err(Errno::EINVAL);

@@ -186,6 +186,7 @@ fn allocated(scoid: c_int, unable: u32, pp: *mut u64) -> Result<i64, Errno> {
 
 functions! {
     /// Connects to a channel.
+    /// Partial: one node; type ids do not exist
     value ConnectAttach [ConnectAttach_r] (nd: u32, pid: c_int, chid: c_int, index: c_uint, flags: c_int) -> c_int {
         // There is one node.
         if nd != 0 {
@@ -209,12 +210,14 @@ functions! {
         call(Call::ConnectDetach { coid: number })
     }
     /// Changes a connection's flags; returns the old ones.
+    /// Partial: own process; another is EPERM
     value ConnectFlags [ConnectFlags_r] (pid: c_int, coid: c_int, mask: c_uint, bits: c_uint) -> c_int {
         own(pid)?;
         let coid = u32::try_from(coid).map_err(|_| Errno::EBADF)?;
         call(Call::ConnectFlags { coid, mask, bits })
     }
     /// Tells about the first connection at or above `coid`; returns its number.
+    /// Partial: own process; another is EPERM
     value ConnectServerInfo [ConnectServerInfo_r] (pid: c_int, coid: c_int, info: *mut ServerInfo) -> c_int {
         own(pid)?;
         let (number, found) = connection_from(u32::try_from(coid).map_err(|_| Errno::EINVAL)?)?;
@@ -244,6 +247,7 @@ functions! {
     }
     /// As `ConnectClientInfoExt`; says in the flags whether the client lacks one of the abilities:
     /// here root has them all, and others none.
+    /// Partial: root has every ability, others none
     single ConnectClientInfoAble (scoid: c_int, pp: *mut u64, flags: c_int, abilities: *mut ClientAble, nable: c_int) -> c_int {
         if flags & !CLIENTINFO_FLAGS != 0 {
             return Err(Errno::EINVAL);

@@ -42,11 +42,13 @@ fn interrupt(id: c_int) -> Result<u32, Errno> {
 
 functions! {
     /// Delivers an event for each interrupt, which is masked until `InterruptUnmask`.
+    /// Partial: flags END, PROCESS, TRK_MSK
     value InterruptAttachEvent [InterruptAttachEvent_r] (intr: c_int, event: *const SigEvent, flags: c_uint) -> c_int {
         let event = take(event)?;
         attach(intr, &event, flags)
     }
     /// Makes the caller the thread that waits for an interrupt with `InterruptWait`.
+    /// Partial: flags END, PROCESS, TRK_MSK
     value InterruptAttachThread [InterruptAttachThread_r] (intr: c_int, flags: c_uint) -> c_int {
         attach(intr, &Event { notify: kind::INTR, ..Event::default() }, flags)
     }
@@ -55,11 +57,13 @@ functions! {
         call(Call::ConnectDetach { coid: interrupt(id)? })
     }
     /// Masks an interrupt, by the id of its attachment.
+    /// Partial: does not nest, returns 0
     single InterruptMask (intr: c_int, id: c_int) -> c_int {
         let _the_attachment_knows_it = intr;
         call(Call::InterruptMask { interrupt: interrupt(id)? })
     }
     /// Unmasks it.
+    /// Partial: does not nest, returns 0
     single InterruptUnmask (intr: c_int, id: c_int) -> c_int {
         let _the_attachment_knows_it = intr;
         call(Call::InterruptUnmask { interrupt: interrupt(id)? })

@@ -140,6 +140,7 @@ fn attach_name(name: *const c_char, flags: c_uint) -> Result<*mut Attached, Errn
     published
 }
 
+/// Partial: `dpp` is null; no global names (ENOTSUP)
 /// Makes a channel with a name; null and `errno` if that fails. `dpp` must be null: a dispatch
 /// structure has a name of its own (`resmgr_attach`).
 #[unsafe(no_mangle)]

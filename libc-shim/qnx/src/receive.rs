@@ -211,6 +211,7 @@ functions! {
         reply(id, status, at(iov), parts(count)?)
     }
     /// Answers a client with an error; EOK is a success.
+    /// Partial: ERESTART does not send again, the client gets it; -1 is EINTR
     status MsgError [MsgError_r] (id: c_int, error: c_int) -> c_int {
         if error == 0 {
             return reply(id, 0, 0, 0);

@@ -99,6 +99,7 @@ functions! {
         Ok(i64::from(policy))
     }
     /// Sets scheduling parameters.
+    /// Partial: SCHED_FIFO, SCHED_RR, SCHED_OTHER
     status SchedSet [SchedSet_r] (pid: c_int, tid: c_int, policy: c_int, param: *const CParam) -> c_int {
         let priority = load(param)?.priority;
         let policy = u32::try_from(policy).map_err(|_| Errno::EINVAL)?;

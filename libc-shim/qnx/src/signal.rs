@@ -87,6 +87,7 @@ fn told(info: &SignalInfo) -> CInfo {
 
 functions! {
     /// Sends a signal to a process, a group (as `kill`), or one thread.
+    /// Partial: codes of 0 and above are told as SI_USER
     status SignalKill [SignalKill_r] (nd: u32, pid: c_int, tid: c_int, signo: c_int, code: c_int, value: c_int) -> c_int {
         if nd != 0 {
             return Err(Errno::EINVAL);
@@ -101,12 +102,14 @@ functions! {
         kill(pid, tid, signo, code, load(value)?)
     }
     /// Sets what the caller's process does with a signal. The stub is musl's.
+    /// Partial: own process
     status SignalAction [SignalAction_r] (pid: c_int, stub: *const c_void, signo: c_int, act: *const c_void, old: *mut c_void) -> c_int {
         let _musl_has_its_own = stub;
         own(pid)?;
         action(signo, act, old)
     }
     /// Changes the caller's mask.
+    /// Partial: the calling thread
     status SignalProcmask [SignalProcmask_r] (pid: c_int, tid: c_int, change: c_int, set: *const u64, old: *mut u64) -> c_int {
         own(pid)?;
         match u32::try_from(tid) {

@@ -498,10 +498,12 @@ functions! {
         Ok(0)
     }
     /// Reads or changes an object (`_NTO_SCTL_*`).
+    /// Partial: SETEVENT and MUTEX_WAKEUP are ENOTSUP
     status SyncCtl [SyncCtl_r] (cmd: c_int, sync: *mut Sync, data: *mut c_void) -> c_int {
         control(cmd, sync, data)
     }
     /// Locks a mutex. EOWNERDEAD: it is locked, but its owner died with it.
+    /// Partial: a change of the own priority while a ceiling is held is undone by the last unlock
     status SyncMutexLock [SyncMutexLock_r] (sync: *mut Sync) -> c_int {
         object(sync, is::MUTEX)?.lock()
     }
@@ -510,6 +512,7 @@ functions! {
         object(sync, is::MUTEX)?.unlock()
     }
     /// Unlocks the mutex, waits for the condition, and locks the mutex again.
+    /// Partial: no cancellation point
     status SyncCondvarWait [SyncCondvarWait_r] (sync: *mut Sync, mutex: *mut Sync) -> c_int {
         condvar_wait(sync, mutex)
     }

@@ -365,6 +365,7 @@ fn control(wanted: c_int, data: *mut c_void) -> Result<i64, Errno> {
 
 functions! {
     /// Makes a thread of the caller's process; returns its id.
+    /// Partial: own process, 256 threads at a time; no exit function, guard size or preallocation
     value ThreadCreate [ThreadCreate_r] (pid: c_int, function: *const c_void, arg: *mut c_void, attr: *const Attributes) -> c_int {
         match u32::try_from(pid) {
             Ok(pid) if pid == 0 || pid == whoami().0 => {}
@@ -378,6 +379,7 @@ functions! {
         create(at(function), at(arg), &attributes)
     }
     /// Ends the calling thread; another ends only by `ThreadCancel`.
+    /// Partial: the calling thread; another is ENOTSUP (use ThreadCancel), and so is -1
     status ThreadDestroy [ThreadDestroy_r] (tid: c_int, priority: c_int, status: *mut c_void) -> c_int {
         let _of_a_thread_that_ends = priority;
         let wanted = u32::try_from(tid).map_err(|_| Errno::EOPNOTSUPP)?;
@@ -390,10 +392,12 @@ functions! {
         unsafe { pthread_exit(status) }
     }
     /// Waits for the end of a thread that `ThreadCreate` made.
+    /// Partial: threads of ThreadCreate; for those of pthread_create there is pthread_join
     status ThreadJoin [ThreadJoin_r] (tid: c_int, status: *mut u64) -> c_int {
         cancellable(|| join(tid, status))
     }
     /// Nobody will join the thread.
+    /// Partial: threads of ThreadCreate
     status ThreadDetach [ThreadDetach_r] (tid: c_int) -> c_int {
         let made = made(tid)?;
         if made.detached.swap(1, SeqCst) != 0 {
@@ -405,6 +409,7 @@ functions! {
         Ok(0)
     }
     /// Asks a thread that `ThreadCreate` made to end. The stub is musl's.
+    /// Partial: threads of ThreadCreate
     status ThreadCancel [ThreadCancel_r] (tid: c_int, stub: *const c_void) -> c_int {
         let _musl_has_its_own = stub;
         let made = made(tid)?;
@@ -415,6 +420,7 @@ functions! {
         Ok(0)
     }
     /// Changes threads of the caller's process.
+    /// Partial: THREADS_HOLD, THREADS_CONT, ONE_THREAD_HOLD, ONE_THREAD_CONT, RUNMASK, RUNMASK_GET_AND_SET, NAME (15 characters); IO, IO_PRIV, IO_LEVEL are ENOTSUP
     value ThreadCtl [ThreadCtl_r] (cmd: c_int, data: *mut c_void) -> c_int {
         control(cmd, data)
     }

@@ -161,6 +161,7 @@ fn monotonic(at_realtime: u64) -> Result<u64, Errno> {
 
 functions! {
     /// Makes a timer.
+    /// Partial: no TIMER_TOLERANCE, no SIGEV_THREAD or SIGEV_MEMORY; CPU-time clocks are EINVAL
     value TimerCreate [TimerCreate_r] (id: c_int, event: *const SigEvent) -> c_int {
         create(id, event)
     }
@@ -176,6 +177,7 @@ functions! {
         settime(timer, flags.cast_unsigned() & TIMER_ABSTIME, new, old)
     }
     /// Tells about a timer of the caller.
+    /// Partial: own timers; `otime` is the interval with the time left, and the event is not told
     value TimerInfo [TimerInfo_r] (pid: c_int, timer: c_int, flags: c_int, place: *mut TimerInfo) -> c_int {
         match u32::try_from(pid) {
             Ok(pid) if pid == 0 || pid == whoami().0 => {}
@@ -205,11 +207,13 @@ functions! {
         alarm(new, old)
     }
     /// Limits the next kernel call, if it blocks in one of the states of `flags`.
+    /// Partial: `notify` is SIGEV_UNBLOCK or null, other events are ENOTSUP
     status TimerTimeout [TimerTimeout_r] (id: c_int, flags: c_int, notify: *const SigEvent, ntime: *const u64, otime: *mut u64) -> c_int {
         let time = if ntime.is_null() { None } else { Some(load(ntime)?) };
         time_out(id, flags.cast_unsigned(), notify, time, otime)
     }
     /// As `TimerTimeout`, with `struct timespec`.
+    /// Partial: as TimerTimeout
     status timer_timeout [timer_timeout_r] (id: c_int, flags: c_int, notify: *const SigEvent, ntime: *const Timespec, otime: *mut Timespec) -> c_int {
         let time = if ntime.is_null() { None } else { Some(load(ntime)?.ns()?) };
         let mut left = 0_u64;

@@ -64,7 +64,7 @@ macro_rules! for_each_call {
             /// Answers a client with a status and data. ESRCH: it no longer waits. EFAULT.
             0x100f MsgReply { rcvid: u64, status: i64, message: u64, parts: i64 }
             /// `MsgReply` (left out if `rcvid` is 0; its failure is ignored) and `MsgReceive` in one
-            /// entry; a negative status is an errno as for `MsgError`.
+            /// entry; a negative status is an errno as for `MsgError`. As `MsgReceive`.
             0x1010 MsgReplyReceive { rcvid: u64, status: i64, answer: u64, answer_parts: i64, chid: u32, info: u64, message: u64, parts: i64 }
             /// Answers a client with an error. ESRCH.
             0x1011 MsgError { rcvid: u64, errno: u32 }
@@ -109,7 +109,7 @@ macro_rules! for_each_call {
             0x101f ThreadInfo { process: u32, tid: u32, info: u64 }
             /// Reads a thread's scheduling parameters. ESRCH, EFAULT.
             0x1020 SchedGet { process: u32, tid: u32, parameters: u64 }
-            /// Sets them. ESRCH, EINVAL, EPERM, EFAULT.
+            /// Sets them. EBADF, ESRCH, EINVAL, EPERM, EFAULT.
             0x1021 SchedSet { process: u32, tid: u32, parameters: u64 }
             /// Goes behind the others of its priority.
             0x1022 SchedYield {}

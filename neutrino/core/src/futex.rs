@@ -82,9 +82,7 @@ impl Kernel {
             (false, true) => Meaning::Join,
         };
         self.futex_block(m, t, State::Futex { key, bitset, meaning }, key);
-        if at != FOREVER {
-            self.deadline_set(t, at);
-        }
+        self.deadline_limit(t, at);
         Ok(Outcome::Blocked)
     }
 

@@ -96,9 +96,7 @@ impl Kernel {
         waiters.insert_ordered(&mut self.threads, t, precedes);
         self.mutexes[mutex].waiters = waiters;
         self.start_waiting(m, t);
-        if at != FOREVER {
-            self.deadline_set(t, at);
-        }
+        self.deadline_limit(t, at);
         self.refresh(m, owner);
         Ok(Outcome::Blocked)
     }

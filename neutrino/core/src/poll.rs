@@ -103,9 +103,7 @@ impl Kernel {
         self.threads[t].saved_mask = new_mask.and(Some(old_mask));
         self.transition(t, State::Poll(poll));
         self.start_waiting(m, t);
-        if timeout != FOREVER {
-            self.deadline_set(t, m.now().saturating_add(timeout));
-        }
+        self.deadline_limit(t, m.now().saturating_add(timeout));
         Ok(Outcome::Blocked)
     }
 

@@ -163,9 +163,7 @@ impl Kernel {
         self.may_wait(t)?;
         self.transition(t, State::SigWaitinfo { set, info });
         self.start_waiting(m, t);
-        if timeout != FOREVER {
-            self.deadline_set(t, m.now().saturating_add(timeout));
-        }
+        self.deadline_limit(t, m.now().saturating_add(timeout));
         Ok(Outcome::Blocked)
     }
 

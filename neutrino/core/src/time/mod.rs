@@ -88,9 +88,7 @@ impl Kernel {
         self.may_wait(t)?;
         self.transition(t, State::Nanosleep { remaining });
         self.start_waiting(m, t);
-        if at != FOREVER {
-            self.deadline_set(t, at);
-        }
+        self.deadline_limit(t, at);
         Ok(Outcome::Blocked)
     }
 
