@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use io_msg::connect::PATH_MAX;
 use io_msg::kind;
 use io_msg::proc::{
-    Attach, Exit, Fork, Kill, PathAttach, PathResolve, Priority, Rlimit, Sched, SetIds, SetTty, Shutdown,
-    Target, TtySignal, Wait,
+    Attach, Exit, Fork, Kill, PathAttach, PathResolve, Priority, Rlimit, Sched, SetIds, SetTty,
+    Shutdown, Target, TtySignal, Wait,
 };
 use neutrino_abi::Errno;
 use neutrino_abi::pulse::{self, Pulse};

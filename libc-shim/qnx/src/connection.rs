@@ -104,11 +104,8 @@ fn connection_from(coid: u32) -> Result<(u32, HandleInfo), Errno> {
     // Bound: the caller's handles.
     loop {
         let mut info = HandleInfo::default();
-        let asked = Call::ConnectServerInfo {
-            process: SELF,
-            coid: from,
-            info: address_of_mut(&mut info),
-        };
+        let asked =
+            Call::ConnectServerInfo { process: SELF, coid: from, info: address_of_mut(&mut info) };
         let number = call(asked).map_err(|_| Errno::EINVAL)? as u32;
         if info.kind == handle_kind::CONNECTION {
             return Ok((number, info));
@@ -125,11 +122,8 @@ fn own(pid: c_int) -> Result<(), Errno> {
     match u32::try_from(pid) {
         Ok(pid) if pid == 0 || pid == whoami().0 => Ok(()),
         Ok(pid) => {
-            let message = io_msg::proc::Target {
-                kind: kind::PROC_GETIDS,
-                subtype: 0,
-                id: pid.cast_signed(),
-            };
+            let message =
+                io_msg::proc::Target { kind: kind::PROC_GETIDS, subtype: 0, id: pid.cast_signed() };
             manager(&message, &[], &mut io_msg::proc::Ids::default(), &SendExtra::default())?;
             Err(Errno::EPERM)
         }

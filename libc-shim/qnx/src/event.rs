@@ -69,12 +69,7 @@ impl SigEvent {
             notify::THREAD_ID => {
                 let low = u32::from(self.code.cast_unsigned());
                 let tid = (u32::from(self.priority.cast_unsigned()) << 16 | low).cast_signed();
-                Ok(Event {
-                    notify: kind::SIGNAL_THREAD,
-                    code: SI_QUEUE,
-                    priority: tid,
-                    ..base
-                })
+                Ok(Event { notify: kind::SIGNAL_THREAD, code: SI_QUEUE, priority: tid, ..base })
             }
             notify::PULSE => {
                 if self.priority == 0 || !(0..=127).contains(&code) {

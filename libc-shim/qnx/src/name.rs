@@ -74,11 +74,8 @@ fn path(name: *const c_char) -> Result<Path, Errno> {
 fn resolve(path: &Path) -> Result<u32, Errno> {
     let path_length = path.length as u32;
     let message = PathResolve { kind: kind::PATH_RESOLVE, subtype: 0, path_length };
-    let extra = SendExtra {
-        accepted_count: 1,
-        accepted_minimum: SIDE_CHANNEL,
-        ..SendExtra::default()
-    };
+    let extra =
+        SendExtra { accepted_count: 1, accepted_minimum: SIDE_CHANNEL, ..SendExtra::default() };
     let mut reply = PathResolveReply::default();
     manager(&message, path.bytes(), &mut reply, &extra)?;
     if reply.prefix_length as usize >= path.length {
@@ -98,7 +95,8 @@ fn publish(path: &Path, chid: u32) -> Result<i64, Errno> {
         close(taken);
         return Err(Errno::EEXIST);
     }
-    let own = Call::ConnectAttach { process: SELF, chid, minimum: SIDE_CHANNEL, flags: 0, badge: 0 };
+    let own =
+        Call::ConnectAttach { process: SELF, chid, minimum: SIDE_CHANNEL, flags: 0, badge: 0 };
     let coid = call(own)? as u32;
     let message = PathAttach {
         kind: kind::PATH_ATTACH,

@@ -24,7 +24,7 @@ macro_rules! refused_r {
     )+ };
 }
 
-// Dropped by QNX 8.
+// dropped by QNX 8
 refused! {
     ChannelCreateExt ConnectAttachExt InterruptAttach InterruptAttachArray InterruptCharacteristic
     InterruptHookIdle InterruptHookIdle2 InterruptHookOverdriveEvent InterruptHookTrace MsgKeyData
@@ -34,7 +34,7 @@ refused! {
 refused_r! {
     InterruptAttach_r MsgKeyData_r MsgPause_r MsgReadiov_r MsgReceivePulsev_r SyncMutexRevive_r
 }
-// Not there.
+// not there
 refused! {
     ChannelConnectAttr ChannelCreatePulsePool ClockAdjust ConnectClientInfoExtraArgs
     InterruptAttachEventPriority MsgQueueOpen MsgQueueReceive MsgQueueSend MsgRegisterEvent

@@ -1,7 +1,9 @@
 //! Signals. Dispositions are musl's to set, as it keeps handlers of its own; the rest is the
 //! kernel's, and the process manager's where another process is meant.
 
-use crate::kernel::{address_of_mut, at, call, copy, functions, load, manager, peek, store_optional, whoami};
+use crate::kernel::{
+    address_of_mut, at, call, copy, functions, load, manager, peek, store_optional, whoami,
+};
 use core::ffi::{c_int, c_void};
 use io_msg::kind;
 use io_msg::proc::Kill;

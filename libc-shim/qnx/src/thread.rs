@@ -4,7 +4,10 @@
 //! `ThreadCreate` made, by tid, so that they can be joined, detached and cancelled by it. A thread
 //! id is the kernel's, unique in the system.
 
-use crate::kernel::{address_of, address_of_mut, at, call, cancellable, copy, functions, load, own_tid, store_optional, whoami};
+use crate::kernel::{
+    address_of, address_of_mut, at, call, cancellable, copy, functions, load, own_tid,
+    store_optional, whoami,
+};
 use crate::sched::own_set;
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
@@ -30,6 +33,7 @@ mod phase {
 }
 
 /// A thread that `ThreadCreate` made.
+#[repr(C)]
 struct Made {
     phase: AtomicU32,
     tid: AtomicU32,
@@ -44,15 +48,17 @@ struct Made {
 }
 
 impl Made {
-    const FREE: Self = Self {
-        phase: AtomicU32::new(phase::FREE),
-        tid: AtomicU32::new(0),
-        detached: AtomicU32::new(0),
-        joiner: AtomicU32::new(0),
-        pthread: AtomicU64::new(0),
-        function: AtomicU64::new(0),
-        argument: AtomicU64::new(0),
-    };
+    const fn free() -> Self {
+        Self {
+            phase: AtomicU32::new(phase::FREE),
+            tid: AtomicU32::new(0),
+            detached: AtomicU32::new(0),
+            joiner: AtomicU32::new(0),
+            pthread: AtomicU64::new(0),
+            function: AtomicU64::new(0),
+            argument: AtomicU64::new(0),
+        }
+    }
 
     fn set(&self, phase: u32) {
         self.phase.store(phase, SeqCst);
@@ -86,7 +92,7 @@ impl Made {
     }
 }
 
-static MADE: [Made; THREADS] = [Made::FREE; THREADS];
+static MADE: [Made; THREADS] = [const { Made::free() }; THREADS];
 
 /// The thread with a tid, if `ThreadCreate` made it; 0 is the caller.
 fn made(tid: c_int) -> Result<&'static Made, Errno> {
@@ -131,7 +137,12 @@ unsafe extern "C" {
     fn pthread_attr_init(attributes: *mut PthreadAttributes) -> c_int;
     fn pthread_attr_setstacksize(attributes: *mut PthreadAttributes, size: usize) -> c_int;
     fn pthread_attr_setstack(a: *mut PthreadAttributes, stack: *mut c_void, size: usize) -> c_int;
-    fn pthread_create(id: *mut u64, a: *const PthreadAttributes, f: Body, made: *const Made) -> c_int;
+    fn pthread_create(
+        id: *mut u64,
+        a: *const PthreadAttributes,
+        f: Body,
+        made: *const Made,
+    ) -> c_int;
     fn pthread_join(id: u64, status: *mut u64) -> c_int;
     fn pthread_detach(id: u64) -> c_int;
     fn pthread_cancel(id: u64) -> c_int;

@@ -1,11 +1,14 @@
 //! Timers and time-outs.
 
 use crate::event::{SigEvent, take};
-use crate::kernel::{address_of, address_of_mut, at, call, functions, load, store, store_optional, whoami};
+use crate::kernel::{
+    address_of, address_of_mut, at, call, functions, load, store, store_optional, whoami,
+};
 use core::ffi::{c_int, c_long, c_void};
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
 use neutrino_abi::event::kind;
+use neutrino_abi::handle::{COF_CLOEXEC, COF_NOSHARE};
 use neutrino_abi::time::{Itimer, TIMER_ABSTIME, TimerInfo as Info, clock, timeout};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -105,9 +108,12 @@ fn create(id: c_int, event: *const SigEvent) -> Result<i64, Errno> {
     if !event.is_null() {
         native = take(event)?;
     }
-    let timer = call(Call::TimerCreate { clock, event: address_of(&native) });
-    // The connection in the event is the caller's mistake, and so is everything else there.
-    invalid(timer)
+    // A bad connection in the event is EINVAL, too.
+    let timer = invalid(call(Call::TimerCreate { clock, event: address_of(&native) }))?;
+    // Neither a child nor the next program has it (POSIX.1-2017, fork and exec).
+    let (coid, mask) = (timer as u32, COF_CLOEXEC | COF_NOSHARE);
+    call(Call::ConnectFlags { coid, mask, bits: mask })?;
+    Ok(timer)
 }
 
 /// Closes a timer; nothing else that has a number.

@@ -5,7 +5,6 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::futex;
-use neutrino_abi::time::FOREVER;
 
 use crate::Kernel;
 use crate::call::Outcome;

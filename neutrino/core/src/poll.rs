@@ -2,7 +2,6 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::handle::{PollEntry, ready};
-use neutrino_abi::time::FOREVER;
 use neutrino_abi::wire::Wire;
 
 use crate::Kernel;

@@ -55,7 +55,8 @@ fn page(root: &Path) -> Result<String> {
          `libc-shim/qnx/src`.\n\n## QNX's calls in C\n\nC programs reach them through \
          `libc-shim/cc`. Each has a twin `X_r` where QNX has one.\n",
     );
-    let count = |wanted: fn(&Support) -> bool| functions.iter().filter(|f| wanted(&f.support)).count();
+    let count =
+        |wanted: fn(&Support) -> bool| functions.iter().filter(|f| wanted(&f.support)).count();
     writeln!(
         page,
         "{} are there, {} of them in part; {} answer ENOSYS.\n\n| call | support |\n| --- | --- |",
@@ -84,7 +85,8 @@ fn functions(root: &Path) -> Result<Vec<Function>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let is_refused = path.file_stem().is_some_and(|stem| stem == "refused");
         if is_refused { refused(&text, &mut found) } else { present(&text, &mut found) }
     }
@@ -121,7 +123,7 @@ fn refused(text: &str, found: &mut Vec<Function>) {
     let (mut why, mut is_inside) = ("", false);
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix("// ") {
-            why = comment.trim_end_matches('.');
+            why = comment;
         }
         match line {
             "refused! {" => is_inside = true,
@@ -130,7 +132,7 @@ fn refused(text: &str, found: &mut Vec<Function>) {
                 let names = names.split_whitespace();
                 found.extend(names.map(|name| Function {
                     name: name.to_owned(),
-                    support: Support::Refused(why.to_lowercase()),
+                    support: Support::Refused(why.to_owned()),
                 }));
             }
             _ => {}

@@ -27,7 +27,8 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     let toolchain = Toolchain::find(workspace)?;
     let mut cargo = toolchain.cargo(workspace, "build", Part::Programs)?;
     cargo.args(["--profile", "release", "-p", PACKAGE]);
-    step("building libneutrino.a", || shell::quiet(&mut cargo)).context("compiling libneutrino.a")?;
+    step("building libneutrino.a", || shell::quiet(&mut cargo))
+        .context("compiling libneutrino.a")?;
     drop(lock);
     Ok(workspace.target.join("system").join(TARGET).join("release"))
 }

@@ -73,7 +73,11 @@ impl Kernel {
             return Err(Errno::ESRCH);
         };
         let is_own = self.channels[channel].process == self.process_of(t);
-        if is_own && rcvid_names(wanted, sequence) { Ok((client, sending)) } else { Err(Errno::ESRCH) }
+        if is_own && rcvid_names(wanted, sequence) {
+            Ok((client, sending))
+        } else {
+            Err(Errno::ESRCH)
+        }
     }
 
     /// `MsgReply`.

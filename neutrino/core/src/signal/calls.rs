@@ -4,7 +4,6 @@ use neutrino_abi::Errno;
 use neutrino_abi::signal::{
     Personality, Registers, SIGNAL_MAX, SignalInfo, SignalSet, disposition, how, number,
 };
-use neutrino_abi::time::FOREVER;
 
 use crate::Kernel;
 use crate::call::Outcome;

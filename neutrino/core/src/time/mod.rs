@@ -2,7 +2,7 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::process::able;
-use neutrino_abi::time::{FOREVER, TIMER_ABSTIME, clock};
+use neutrino_abi::time::{TIMER_ABSTIME, clock};
 
 use crate::Kernel;
 use crate::call::Outcome;

@@ -6,7 +6,7 @@ use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::event::{Event, kind};
 use neutrino_abi::message::chf;
 use neutrino_abi::time::FOREVER;
-use zerocopy::IntoBytes;
+use neutrino_abi::wire::Wire;
 
 use crate::world::{BUFFER, INFO, WORD, World, receive, sleep, world};
 
@@ -108,10 +108,10 @@ fn an_event_is_checked_without_being_delivered() {
             ..Event::default()
         };
         let verify = |rcvid| Call::MsgVerifyEvent { rcvid, event: WORD };
-        w.poke(WORD, event(coid).as_bytes());
+        w.poke(WORD, event(coid).bytes());
         w.ok(&verify(0));
         w.fails(&verify(77), Errno::ESRCH);
-        w.poke(WORD, event(99).as_bytes());
+        w.poke(WORD, event(99).bytes());
         w.fails(&verify(0), Errno::EBADF);
         w.ok(&Call::ConnectDetach { coid });
         w.blocks(&receive(chid));

@@ -40,7 +40,7 @@ fn a_receive_with_a_timeout_ends_with_etimedout() {
 #[test]
 fn the_earlier_of_a_timeout_and_a_calls_own_limit_ends_it() {
     for (states_time, own, expected) in [(700, 5000, 700), (5000, 700, 700)] {
-        world(|w| {
+        world(move |w| {
             let (caller, start) = (w.me(), w.machine.now);
             w.poke(WORD, &0_u32.to_le_bytes());
             w.ok(&Call::TimerTimeout { states: timeout::CONDVAR, time: states_time, flags: 0 });
@@ -60,7 +60,7 @@ fn semaphores_and_joins_are_states_of_their_own() {
         (futex::JOIN, timeout::JOIN, timeout::SEM),
         (0, timeout::CONDVAR, timeout::JOIN),
     ] {
-        world(|w| {
+        world(move |w| {
             let (caller, deadline) = (w.me(), w.machine.now + 9000);
             w.poke(WORD, &0_u32.to_le_bytes());
             let (address, bitset) = (WORD, futex::ANY);
