@@ -213,8 +213,15 @@ static void one_case(void)
     _exit(1);
 }
 
+static void run_at(int policy, int priority)
+{
+    struct sched_param param = { .sched_priority = priority };
+    CHECK(SchedSet(0, 0, policy, &param) == 0);
+}
+
 static void child(void)
 {
+    run_at(SCHED_OTHER, 10);
     if (geteuid() == 0)
         CHECK(setuid(1000) == 0);
     char *area = mmap(NULL, SCRATCH + 2 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -304,6 +311,9 @@ int main(int argc, char **argv)
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
     state = seed | 1;
+    /* Above whatever a child can make of itself, which may be a circle at its highest priority. */
+    if (geteuid() == 0)
+        run_at(SCHED_FIFO, 70);
     /* The first child is where whatever is made once is made. */
     int failed = run_child();
     struct counts before = objects();

@@ -162,7 +162,7 @@ macro_rules! for_each_call {
             /// Makes a memory object; returns its handle. EINVAL, EPERM, ENOMEM, ENODEV.
             0x1034 MemObjectCreate { kind: u32, size: u64, physical: u64, flags: u32 }
             /// Grows or shrinks an anonymous object; pages behind the end are freed, the rest of the
-            /// last page is cleared. EBADF, EINVAL.
+            /// last page is cleared. EBADF, EINVAL, ENOMEM.
             0x1035 MemObjectResize { object: u32, size: u64 }
             /// Tells about an object. EBADF, EFAULT.
             0x1036 MemObjectInfo { object: u32, info: u64 }
