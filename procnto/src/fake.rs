@@ -71,6 +71,9 @@ impl System for Fake {
     fn give(&self, _rcvid: u64, handle: u32) -> Result<u32, Errno> {
         Ok(handle)
     }
+    fn connect(&self, _process: u32, chid: u32) -> Result<u32, Errno> {
+        if chid == 1 { Ok(self.handle()) } else { Err(Errno::ESRCH) }
+    }
     fn client_credentials(&self, _rcvid: u64) -> Result<Credentials, Errno> {
         Ok(Credentials::default())
     }

@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use io_msg::connect::PATH_MAX;
 use io_msg::kind;
 use io_msg::proc::{
-    Exit, Fork, Kill, PathAttach, PathResolve, Priority, Rlimit, Sched, SetIds, SetTty, Shutdown,
-    Target, TtySignal, Wait,
+    Attach, Exit, Fork, Kill, PathAttach, PathResolve, Priority, Rlimit, Sched, SetIds, SetTty,
+    Shutdown, Target, TtySignal, Wait,
 };
 use neutrino_abi::Errno;
 use neutrino_abi::pulse::{self, Pulse};
@@ -74,6 +74,7 @@ fn handle_names(
             let path = tail::<PathAttach>(system, client, bytes, message.path_length)?;
             attach::attach(state, system, client, &message, &path)
         }
+        kind::PROC_ATTACH => attach::connect(state, system, client, &header::<Attach>(bytes)?),
         kind::PATH_DETACH => attach::detach(state, system, client, header::<Target>(bytes)?.id),
         kind::PATH_RESOLVE => {
             let message = header::<PathResolve>(bytes)?;

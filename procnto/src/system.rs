@@ -57,6 +57,8 @@ pub trait System {
     fn take(&self, rcvid: u64, index: u32) -> Result<u32, Errno>;
     /// Copies a handle of procnto's into a client's table (`MsgGive`).
     fn give(&self, rcvid: u64, handle: u32) -> Result<u32, Errno>;
+    /// Connects to a channel of another process (`ConnectAttach`).
+    fn connect(&self, process: u32, chid: u32) -> Result<u32, Errno>;
     /// The credentials of a waiting client (`ConnectClientInfo`).
     fn client_credentials(&self, rcvid: u64) -> Result<Credentials, Errno>;
     /// Sends a pulse; a server that is gone is no error.

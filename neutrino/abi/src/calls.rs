@@ -24,7 +24,7 @@ macro_rules! for_each_call {
             /// Destroys a channel; clients blocked on it get ESRCH. EBADF: no such channel.
             0x1002 ChannelDestroy { chid: u32 }
             /// Makes a connection to a channel of the caller (`process` 0) or of the process behind a
-            /// handle; returns the lowest free coid from `minimum` on. EBADF, ESRCH, EAGAIN, EMFILE.
+            /// handle; returns the lowest free coid from `minimum` on. EBADF, ESRCH, EAGAIN, EMFILE, EPERM.
             0x1003 ConnectAttach { process: u32, chid: u32, minimum: u32, flags: u32, badge: u64 }
             /// Closes a handle of any kind (QNX: `ConnectDetach`, `TimerDestroy`, `InterruptDetach`).
             /// EBADF.
@@ -32,22 +32,24 @@ macro_rules! for_each_call {
             /// Changes the `COF_*` flags in `mask` to `bits`; returns the old flags. EBADF.
             0x1005 ConnectFlags { coid: u32, mask: u32, bits: u32 }
             /// Names the same object by the lowest free number from `minimum` on (`dup`, `F_DUPFD`).
-            /// EBADF, EMFILE.
+            /// EBADF, EMFILE, EAGAIN.
             0x1006 ConnectDup { coid: u32, minimum: u32, flags: u32 }
             /// Names the same object by exactly `target`, closing what was there (`dup2`, `dup3`).
-            /// EBADF.
+            /// EBADF, EAGAIN.
             0x1007 ConnectDupTo { coid: u32, target: u32, flags: u32 }
             /// As the server of a connection: sets its readiness word and wakes pollers. EBADF: not a
             /// connection to a channel of the caller, or another badge.
             0x1008 ConnectReady { scoid: u32, badge: u64, bits: u32 }
             /// Waits until a connection is ready (`ppoll`): `timeout` is relative nanoseconds
             /// (`FOREVER`: none), `mask` the address of a signal set to wait with, or 0. Returns how
-            /// many are. EFAULT, EINTR, EINVAL.
+            /// many are. EFAULT, EINTR, EINVAL, EAGAIN.
             0x1009 ConnectPoll { entries: u64, count: u32, timeout: u64, mask: u64, flags: u32 }
             /// Tells about the first handle at or above `coid` in a process's table (a `HandleInfo`);
-            /// returns its number. EBADF: none.
+            /// returns its number. EBADF: none. EFAULT.
             0x100a ConnectServerInfo { process: u32, coid: u32, info: u64 }
-            /// As a server: the credentials of the client behind a rcvid. EBADF, ESRCH, EFAULT.
+            /// As a server: the credentials of the client behind a rcvid, or, if that is 0, of the one
+            /// that the caller serves, or another that waits for a reply, on a connection; returns
+            /// `session << 32 | pid`. EINVAL: nobody does. ESRCH, EFAULT.
             0x100b ConnectClientInfo { scoid: u32, badge: u64, rcvid: u64, credentials: u64 }
             /// Sends a message and waits for the reply; returns its status (QNX: `MsgSend` family).
             /// EBADF, EFAULT, EINTR, ESRCH, ETIMEDOUT, and what the server answers.
@@ -62,7 +64,7 @@ macro_rules! for_each_call {
             /// Answers a client with a status and data. ESRCH: it no longer waits. EFAULT.
             0x100f MsgReply { rcvid: u64, status: i64, message: u64, parts: i64 }
             /// `MsgReply` (left out if `rcvid` is 0; its failure is ignored) and `MsgReceive` in one
-            /// entry; a negative status is an errno as for `MsgError`.
+            /// entry; a negative status is an errno as for `MsgError`. As `MsgReceive`.
             0x1010 MsgReplyReceive { rcvid: u64, status: i64, answer: u64, answer_parts: i64, chid: u32, info: u64, message: u64, parts: i64 }
             /// Answers a client with an error. ESRCH.
             0x1011 MsgError { rcvid: u64, errno: u32 }
@@ -91,23 +93,25 @@ macro_rules! for_each_call {
             /// its number. ESRCH, EINVAL, EMFILE.
             0x1019 MsgTake { rcvid: u64, index: u32, minimum: u32, flags: u32 }
             /// Sends a pulse; priority -1 is the caller's (QNX: `MsgSendPulse`). EBADF, EINVAL, EAGAIN.
+            /// ESRCH.
             0x101a MsgSendPulse { coid: u32, priority: i32, code: i32, value: u64 }
             /// Delivers an event to the process behind a rcvid, or to the caller if 0. ESRCH, EFAULT,
-            /// EINVAL, EBADF.
+            /// EINVAL, EBADF, EAGAIN.
             0x101b MsgDeliverEvent { rcvid: u64, event: u64 }
             /// Makes a thread in the caller's process (0) or that of a handle; returns its system-wide
             /// tid. The first thread of a process has the pid as its tid. EAGAIN, EFAULT, EBADF.
+            /// EPERM, ESRCH, EINVAL.
             0x101c ThreadCreate { process: u32, arguments: u64 }
             /// Ends a thread of the caller's process; 0 is the caller, which never returns. ESRCH.
             0x101d ThreadDestroy { tid: u32, status: u64 }
-            /// Changes a thread (`thread_ctl`); tid 0 is the caller. EINVAL, ESRCH, EFAULT.
+            /// Changes a thread (`thread_ctl`); tid 0 is the caller. EINVAL, ESRCH, EFAULT, EBADF, EPERM.
             0x101e ThreadCtl { process: u32, tid: u32, command: u32, value: u64 }
             /// Tells about the first thread of a process with at least this tid; returns its tid.
-            /// ESRCH: none.
+            /// ESRCH: none. EBADF, EFAULT.
             0x101f ThreadInfo { process: u32, tid: u32, info: u64 }
-            /// Reads a thread's scheduling parameters. ESRCH, EFAULT.
+            /// Reads a thread's scheduling parameters. ESRCH, EFAULT, EBADF.
             0x1020 SchedGet { process: u32, tid: u32, parameters: u64 }
-            /// Sets them. ESRCH, EINVAL, EPERM, EFAULT.
+            /// Sets them. EBADF, ESRCH, EINVAL, EPERM, EFAULT.
             0x1021 SchedSet { process: u32, tid: u32, parameters: u64 }
             /// Goes behind the others of its priority.
             0x1022 SchedYield {}
@@ -115,10 +119,10 @@ macro_rules! for_each_call {
             /// EAGAIN, EFAULT, EBADF.
             0x1023 ProcessCreate { arguments: u64 }
             /// Gives a process another address space and one thread that starts afresh; closes handles
-            /// marked `COF_CLOEXEC`. Needs `able::PROCESS`.
+            /// marked `COF_CLOEXEC`. Needs `able::PROCESS`. EPERM, EBADF, EFAULT, ESRCH.
             0x1024 ProcessExec { process: u32, arguments: u64 }
             /// Changes or reads a process (`process_ctl`). Needs `able::PROCESS` but for reading one's
-            /// own credentials.
+            /// own credentials. EPERM, EBADF, EFAULT, ESRCH.
             0x1025 ProcessCtl { process: u32, command: u32, value: u64 }
             /// Tells about a process. EBADF, EFAULT.
             0x1026 ProcessInfo { process: u32, info: u64 }
@@ -128,36 +132,37 @@ macro_rules! for_each_call {
             /// `value`. 2: reset. 3: framebuffer data at address `value`. EPERM, EINVAL.
             0x1028 SystemCtl { command: u32, value: u64 }
             /// Makes an empty address space; returns its handle. Needs `able::PROCESS`.
+            /// EPERM, EAGAIN, ENOMEM.
             0x1029 SpaceCreate {}
             /// Makes a copy-on-write copy of a process's address space; returns its handle. Needs
-            /// `able::PROCESS`. ENOMEM.
+            /// `able::PROCESS`. ENOMEM, EPERM, EBADF, EAGAIN.
             0x102a SpaceFork { process: u32 }
             /// Makes a handle of the address space that a process has now. Needs `able::PROCESS`.
+            /// EPERM, EBADF, EAGAIN.
             0x102b SpaceOf { process: u32 }
-            /// Reads memory of an address space; returns the number of bytes. EFAULT, EBADF.
+            /// Reads memory of an address space; returns the number of bytes. EFAULT, EBADF, EPERM.
             0x102c SpaceRead { space: u32, address: u64, buffer: u64, length: u64 }
-            /// Writes it (breaking copy-on-write); ignores write protection. EFAULT, EBADF.
+            /// Writes it (breaking copy-on-write); ignores write protection. EFAULT, EBADF, EPERM.
             0x102d SpaceWrite { space: u32, address: u64, buffer: u64, length: u64 }
             /// Tells about the first mapping that ends above `address` (0 for `space`: the caller's).
-            /// ESRCH: none.
+            /// ESRCH: none. EBADF, EFAULT.
             0x102e SpaceMapping { space: u32, address: u64, info: u64 }
             /// Maps memory (0: in the caller's address space); returns its address (`mmap`). EINVAL,
-            /// ENOMEM, EBADF, EACCES, EEXIST.
+            /// ENOMEM, EBADF, EACCES, EEXIST, EFAULT, EPERM.
             0x102f MemMap { space: u32, arguments: u64 }
-            /// Unmaps whole pages (`munmap`). EINVAL, ENOMEM.
+            /// Unmaps whole pages (`munmap`). EINVAL, ENOMEM, EBADF.
             0x1030 MemUnmap { space: u32, address: u64, length: u64 }
-            /// Changes protection (`mprotect`). EINVAL, ENOMEM, EACCES.
+            /// Changes protection (`mprotect`). EINVAL, ENOMEM, EACCES, EBADF.
             0x1031 MemProtect { space: u32, address: u64, length: u64, protection: u32 }
             /// Grows, shrinks or moves a mapping of the caller (`mremap`); returns its address. EINVAL,
             /// ENOMEM, EFAULT.
             0x1032 MemRemap { arguments: u64 }
-            /// `madvise`: MADV_DONTNEED drops private pages; other advice has no effect. EINVAL,
-            /// ENOMEM.
+            /// `madvise`: MADV_DONTNEED drops private pages; other advice has no effect. EINVAL, ENOMEM.
             0x1033 MemAdvise { address: u64, length: u64, advice: u32 }
             /// Makes a memory object; returns its handle. EINVAL, EPERM, ENOMEM, ENODEV.
             0x1034 MemObjectCreate { kind: u32, size: u64, physical: u64, flags: u32 }
             /// Grows or shrinks an anonymous object; pages behind the end are freed, the rest of the
-            /// last page is cleared. EBADF, EINVAL.
+            /// last page is cleared. EBADF, EINVAL, ENOMEM.
             0x1035 MemObjectResize { object: u32, size: u64 }
             /// Tells about an object. EBADF, EFAULT.
             0x1036 MemObjectInfo { object: u32, info: u64 }
@@ -181,8 +186,7 @@ macro_rules! for_each_call {
             /// `TIMER_ABSTIME`) for the next kernel call, if it blocks in one of `states`.
             0x103e TimerTimeout { states: u32, time: u64, flags: u32 }
             /// Delivers an event for each interrupt of a line (ISA numbers 0 to 15, else global
-            /// interrupt numbers), masked until unmasked; returns a handle. EPERM, EINVAL, EAGAIN,
-            /// EFAULT.
+            /// interrupt numbers), masked until unmasked; returns a handle. EPERM, EINVAL, EAGAIN, EFAULT.
             0x103f InterruptAttachEvent { line: u32, event: u64, flags: u32 }
             /// Masks it. EBADF.
             0x1040 InterruptMask { interrupt: u32 }
@@ -199,16 +203,17 @@ macro_rules! for_each_call {
             /// Sends the signal in a `SignalInfo` to a process (or one of its threads); number 0 only
             /// tests. EBADF, ESRCH, EINVAL, EAGAIN, EFAULT.
             0x1046 SignalKill { process: u32, tid: u32, info: u64 }
-            /// Sets a disposition (`disposition`); returns the old one. EINVAL.
+            /// Sets a disposition (`disposition`); returns the old one. EINVAL, EBADF.
             0x1047 SignalAction { process: u32, signal: u32, disposition: u32 }
             /// Changes the caller's mask; `set` is the set itself, `old` the address for the old one or
             /// 0. EINVAL, EFAULT.
             0x1048 SignalProcmask { how: u32, set: u64, old: u64 }
             /// Waits with this mask until a signal is deliverable, and keeps the mask until
-            /// `SignalRestoreMask`; always EINTR.
+            /// `SignalRestoreMask`; always EINTR, ETIMEDOUT by `TimerTimeout`.
             0x1049 SignalSuspend { set: u64 }
             /// Takes a pending signal of the set, waiting for one for `timeout` relative nanoseconds
             /// (`FOREVER`: no limit); returns its number. EINTR, EAGAIN: timed out, EFAULT.
+            /// ETIMEDOUT by `TimerTimeout`.
             0x104a SignalWaitinfo { set: u64, info: u64, timeout: u64 }
             /// Takes the lowest deliverable signal of the caller and writes at `mask` (if not 0) the
             /// mask to restore when its handler ends (the one before `SignalSuspend` or `ConnectPoll`);
@@ -228,7 +233,7 @@ macro_rules! for_each_call {
             /// Wakes waiters, most important first; returns how many. EFAULT, EINVAL.
             0x1050 FutexWake { address: u64, count: u32, flags: u32, bitset: u32 }
             /// Wakes some and moves others to another word; with `futex::COMPARE` only if the word
-            /// holds `expected` (EAGAIN). Returns how many were woken and moved.
+            /// holds `expected` (EAGAIN). Returns how many were woken and moved. EFAULT.
             0x1051 FutexRequeue { address: u64, wake: u32, requeue: u32, target: u64, expected: u32, flags: u32 }
             /// Locks a mutex word (owner's tid, `futex::WAITERS` bit) with priority inheritance,
             /// waiting until a point in time at most (Linux: `FUTEX_LOCK_PI`). EDEADLK, EINTR,
@@ -252,6 +257,15 @@ macro_rules! for_each_call {
             /// As `MsgReplyReceive` with an answer in registers. `control` is the status (its lower
             /// half), the chid (16 bits) and the answer's length (8 bits).
             0x1058 MsgReplyReceiveRegisters { rcvid: u64, control: u64, w0: u64, w1: u64, w2: u64, w3: u64, w4: u64, w5: u64, message: u64, parts: i64 }
+            /// Makes the caller run at the priority of a client that waits for its reply. ESRCH.
+            0x1059 MsgCurrent { rcvid: u64 }
+            /// Says whether an event could be delivered to the process behind a rcvid, or to the caller
+            /// if 0. ESRCH, EFAULT, EINVAL, EBADF.
+            0x105a MsgVerifyEvent { rcvid: u64, event: u64 }
+            /// Unlocks a mutex word and waits on a word that holds `expected`, in one entry; the mutex is
+            /// not locked again. EAGAIN: other value, the mutex is still held. EPERM: it is another's.
+            /// EINTR, ETIMEDOUT, EFAULT.
+            0x105b SyncCondvarWait { address: u64, expected: u32, flags: u32, mutex: u64, mutex_flags: u32 }
         }
     };
 }
@@ -402,6 +416,10 @@ pub mod futex {
     pub const REALTIME: u32 = 2;
     /// `FutexRequeue` compares first.
     pub const COMPARE: u32 = 4;
+    /// `FutexWait` is a semaphore's: the state is SEM, not CONDVAR.
+    pub const SEM: u32 = 8;
+    /// `FutexWait` is for a thread's end: the state is JOIN, not CONDVAR.
+    pub const JOIN: u32 = 16;
     /// In a mutex word: somebody waits (Linux: `FUTEX_WAITERS`).
     pub const WAITERS: u32 = 0x8000_0000;
     /// In a mutex word: the owner died (Linux: `FUTEX_OWNER_DIED`).

@@ -162,6 +162,8 @@ pub mod chf {
     pub const COID_DISCONNECT: u32 = 0x0040;
     /// `dstmsglen` is wanted (always given here).
     pub const REPLY_LEN: u32 = 0x0080;
+    /// Other processes cannot connect by its number.
+    pub const PRIVATE: u32 = 0x1000;
     /// Every flag that the kernel knows.
-    pub const ALL: u32 = 0x00ef;
+    pub const ALL: u32 = 0x10ef;
 }

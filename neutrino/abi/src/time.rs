@@ -86,6 +86,10 @@ pub mod timeout {
     pub const MUTEX: u32 = 1 << state::MUTEX;
     /// `FutexWait`.
     pub const CONDVAR: u32 = 1 << state::CONDVAR;
+    /// `FutexWait` for a thread's end.
+    pub const JOIN: u32 = 1 << state::JOIN;
+    /// `FutexWait` on a semaphore.
+    pub const SEM: u32 = 1 << state::SEM;
     /// `InterruptWait`.
     pub const INTR: u32 = 1 << state::INTR;
 }

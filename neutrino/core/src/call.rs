@@ -2,8 +2,9 @@
 //! not compile until it is handled.
 
 use neutrino_abi::Errno;
-use neutrino_abi::calls::Call;
+use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::event::Event;
+use neutrino_abi::time::FOREVER;
 
 use crate::Kernel;
 use crate::futex::{Requeue, Wait};
@@ -66,8 +67,8 @@ impl Kernel {
             Call::ConnectServerInfo { process, coid, info } => {
                 self.handle_info(m, t, process, coid, info)
             }
-            Call::ConnectClientInfo { rcvid, credentials, .. } => {
-                self.connect_client_info(m, t, rcvid, credentials)
+            Call::ConnectClientInfo { scoid, rcvid, credentials, .. } => {
+                self.connect_client_info(m, t, (rcvid, scoid), credentials)
             }
             Call::MsgSend { coid, message, parts, reply, reply_parts, extra } => {
                 self.msg_send(m, t, &SendArgs { coid, message, parts, reply, reply_parts, extra })
@@ -133,6 +134,8 @@ impl Kernel {
                 self.msg_send_pulse(m, t, coid, &event)
             }
             Call::MsgDeliverEvent { rcvid, event } => self.msg_deliver_event(m, t, rcvid, event),
+            Call::MsgVerifyEvent { rcvid, event } => self.msg_verify_event(m, t, rcvid, event),
+            Call::MsgCurrent { rcvid } => self.msg_current(m, t, rcvid),
             Call::ThreadCreate { process, arguments } => {
                 self.thread_create(m, t, process, arguments)
             }
@@ -252,6 +255,11 @@ impl Kernel {
             }
             Call::SyncMutexLock { address, flags, deadline } => {
                 self.mutex_lock(m, t, address, flags, deadline)
+            }
+            Call::SyncCondvarWait { address, expected, flags, mutex, mutex_flags } => {
+                let (deadline, bitset) = (FOREVER, futex::ANY);
+                let wait = Wait { address, expected, flags, deadline, bitset };
+                self.condvar_wait(m, t, &wait, (mutex, mutex_flags))
             }
             Call::SyncMutexUnlock { address, flags } => self.mutex_unlock(m, t, address, flags),
         }

@@ -10,7 +10,7 @@ use crate::limits::FUTEX_BUCKETS;
 use crate::list::List;
 use crate::machine::{Machine, Place};
 use crate::memory::FutexKey;
-use crate::thread::{Queue, State, Thread, ThreadId, precedes};
+use crate::thread::{Meaning, Queue, State, Thread, ThreadId, precedes};
 
 /// The bucket of a key.
 fn bucket(key: &FutexKey) -> usize {
@@ -70,7 +70,30 @@ impl Kernel {
         t: ThreadId,
         wanted: &Wait,
     ) -> Result<Outcome, Errno> {
-        let Wait { address, expected, flags, deadline, bitset } = *wanted;
+        let Wait { flags, deadline, bitset, .. } = *wanted;
+        let key = self.futex_waitable(m, t, wanted)?;
+        let at = self.point(m, deadline, flags & futex::REALTIME != 0);
+        if at <= m.now() {
+            return Err(Errno::ETIMEDOUT);
+        }
+        let meaning = match (flags & futex::SEM != 0, flags & futex::JOIN != 0) {
+            (false, false) => Meaning::Condition,
+            (true, _) => Meaning::Semaphore,
+            (false, true) => Meaning::Join,
+        };
+        self.futex_block(m, t, State::Futex { key, bitset, meaning }, key);
+        self.deadline_limit(t, at);
+        Ok(Outcome::Blocked)
+    }
+
+    /// Whether a thread may wait on a word: it holds the value, and no signal is deliverable.
+    fn futex_waitable(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        wanted: &Wait,
+    ) -> Result<FutexKey, Errno> {
+        let Wait { address, expected, flags, bitset, .. } = *wanted;
         if bitset == 0 {
             return Err(Errno::EINVAL);
         }
@@ -80,19 +103,31 @@ impl Kernel {
             return Err(Errno::EAGAIN);
         }
         self.may_wait(t)?;
-        let at = self.point(m, deadline, flags & futex::REALTIME != 0);
-        if at <= m.now() {
-            return Err(Errno::ETIMEDOUT);
-        }
-        self.transition(t, State::Futex { key, bitset });
+        Ok(key)
+    }
+
+    /// `SyncCondvarWait`.
+    pub(crate) fn condvar_wait(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        wanted: &Wait,
+        mutex: (u64, u32),
+    ) -> Result<Outcome, Errno> {
+        let key = self.futex_waitable(m, t, wanted)?;
+        // The last that can fail; nothing has changed if it does.
+        self.mutex_unlock(m, t, mutex.0, mutex.1)?;
+        let meaning = Meaning::Condition;
+        self.futex_block(m, t, State::Futex { key, bitset: wanted.bitset, meaning }, key);
+        Ok(Outcome::Blocked)
+    }
+
+    fn futex_block(&mut self, m: &mut impl Machine, t: ThreadId, state: State, key: FutexKey) {
+        self.transition(t, state);
         let mut queue = *self.queue_of(&key);
         queue.insert_ordered(&mut self.threads, t, precedes);
         *self.queue_of(&key) = queue;
         self.start_waiting(m, t);
-        if at != FOREVER {
-            self.deadline_set(t, at);
-        }
-        Ok(Outcome::Blocked)
     }
 
     /// A point on the monotonic clock.
@@ -115,7 +150,7 @@ impl Kernel {
     fn futex_waiter(&mut self, key: &FutexKey, bits: u32) -> Option<ThreadId> {
         let queue = *self.queue_of(key);
         queue.iter(&self.threads).find(|&id| {
-            matches!(&self.threads[id].state, State::Futex { key: own, bitset }
+            matches!(&self.threads[id].state, State::Futex { key: own, bitset, .. }
                 if own == key && bitset & bits != 0)
         })
     }
@@ -174,9 +209,9 @@ impl Kernel {
         let mut moved = 0_u32;
         while from != to && moved < wanted.requeue {
             let Some(waiter) = self.futex_waiter(&from, futex::ANY) else { break };
-            let State::Futex { bitset, .. } = self.threads[waiter].state else { break };
+            let State::Futex { bitset, meaning, .. } = self.threads[waiter].state else { break };
             self.futex_leave(waiter, &from);
-            self.transition(waiter, State::Futex { key: to, bitset });
+            self.transition(waiter, State::Futex { key: to, bitset, meaning });
             let mut queue = *self.queue_of(&to);
             queue.insert_ordered(&mut self.threads, waiter, precedes);
             *self.queue_of(&to) = queue;

@@ -5,7 +5,6 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::futex;
-use neutrino_abi::time::FOREVER;
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -96,9 +95,7 @@ impl Kernel {
         waiters.insert_ordered(&mut self.threads, t, precedes);
         self.mutexes[mutex].waiters = waiters;
         self.start_waiting(m, t);
-        if at != FOREVER {
-            self.deadline_set(t, at);
-        }
+        self.deadline_limit(t, at);
         self.refresh(m, owner);
         Ok(Outcome::Blocked)
     }

@@ -2,7 +2,6 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::handle::{PollEntry, ready};
-use neutrino_abi::time::FOREVER;
 use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
@@ -115,9 +114,7 @@ impl Kernel {
         self.threads[t].saved_mask = new_mask.and(Some(old_mask));
         self.transition(t, State::Poll(poll));
         self.start_waiting(m, t);
-        if timeout != FOREVER {
-            self.deadline_set(t, m.now().saturating_add(timeout));
-        }
+        self.deadline_limit(t, m.now().saturating_add(timeout));
         Ok(Outcome::Blocked)
     }
 

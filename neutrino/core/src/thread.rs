@@ -131,11 +131,24 @@ pub enum State {
         key: FutexKey,
         /// Which wake-ups it takes.
         bitset: u32,
+        /// What the word is to the program.
+        meaning: Meaning,
     },
     /// In `InterruptWait`.
     Interrupt,
     /// In `ConnectPoll`.
     Poll(Poll),
+}
+
+/// What a word that a thread waits on is to the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Meaning {
+    /// A condition variable, or a Linux program's futex.
+    Condition,
+    /// A semaphore.
+    Semaphore,
+    /// The end of a thread.
+    Join,
 }
 
 /// What a receiver takes from its channel.
@@ -162,7 +175,9 @@ impl State {
             Self::SigWaitinfo { .. } => state::SIGWAITINFO,
             Self::Nanosleep { .. } => state::NANOSLEEP,
             Self::Mutex { .. } => state::MUTEX,
-            Self::Futex { .. } => state::CONDVAR,
+            Self::Futex { meaning: Meaning::Condition, .. } => state::CONDVAR,
+            Self::Futex { meaning: Meaning::Semaphore, .. } => state::SEM,
+            Self::Futex { meaning: Meaning::Join, .. } => state::JOIN,
             Self::Interrupt => state::INTR,
             Self::Poll(_) => state::POLL,
         }

@@ -8,7 +8,7 @@ use crate::state::{Answer, Client, FirstProgram, Job, State};
 use crate::system::System;
 use alloc::vec::Vec;
 use io_msg::kind::{PULSE_COVERED, PULSE_UNCOVERED};
-use io_msg::proc::{ATTACH_AFTER, ATTACH_DIRECTORY, PathAttach, PathResolveReply};
+use io_msg::proc::{ATTACH_AFTER, ATTACH_DIRECTORY, Attach, PathAttach, PathResolveReply};
 use neutrino_abi::Errno;
 use neutrino_abi::process::able;
 use zerocopy::IntoBytes;
@@ -57,6 +57,25 @@ fn tell_surroundings(state: &State, system: &impl System, prefix: &[u8], (code, 
     if let Some(owner) = state.paths.around(prefix) {
         system.pulse(owner.connection, code, u64::from(id));
     }
+}
+
+/// Serves `PROC_ATTACH`: gives the client a connection to a channel of another process, which takes
+/// messages from whoever knows its numbers, unless it is private. The client never holds the process.
+///
+/// # Errors
+/// ESRCH: no such process or channel. EPERM: a private channel, or the client takes no connection.
+/// EAGAIN, EMFILE.
+pub fn connect(
+    state: &State,
+    system: &impl System,
+    client: &Client,
+    message: &Attach,
+) -> Result<Answer, Errno> {
+    let server = state.processes.get(message.pid)?.live_handle()?;
+    let connection = system.connect(server, message.chid)?;
+    let given = system.give(client.rcvid, connection);
+    system.close(connection);
+    given.map(|coid| Answer::Status(i64::from(coid)))
 }
 
 /// Serves `PATH_DETACH`.

@@ -33,6 +33,9 @@ impl System for Kernel {
     fn give(&self, rcvid: u64, handle: u32) -> Result<u32, Errno> {
         message::give(rcvid, handle, 0)
     }
+    fn connect(&self, process: u32, chid: u32) -> Result<u32, Errno> {
+        manager::connect(process, chid)
+    }
     fn client_credentials(&self, rcvid: u64) -> Result<Credentials, Errno> {
         message::credentials(rcvid)
     }

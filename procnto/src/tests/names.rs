@@ -8,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use io_msg::kind;
-use io_msg::proc::{PathAttach, SetTty, Target};
+use io_msg::proc::{Attach, PathAttach, SetTty, Target};
 use io_msg::stat::Stat;
 use neutrino_abi::Errno;
 use neutrino_abi::message::MsgInfo;
@@ -144,4 +144,19 @@ fn only_root_and_the_user_look_at_what_a_process_has_open() {
     assert_eq!(check(&client(6), process), Err(Errno::EACCES));
     process.credentials.euid = 0;
     assert_eq!(check(&client(5), process), Err(Errno::EACCES));
+}
+
+#[test]
+fn a_connection_to_another_processs_channel_is_given_and_not_kept() {
+    let fake = Fake::default();
+    let mut state = with_shell(&fake);
+    let mut ask = |pid, chid| {
+        let message = Attach { kind: kind::PROC_ATTACH, subtype: 0, pid, chid };
+        send(&mut state, &fake, SHELL, 6, message.as_bytes())
+    };
+    let Ok(Answer::Status(given)) = ask(SHELL, 1) else { panic!("no connection") };
+    assert_eq!(ask(SHELL, 2), Err(Errno::ESRCH));
+    assert_eq!(ask(30_000, 1), Err(Errno::ESRCH));
+    let given = u32::try_from(given).unwrap();
+    assert!(!fake.open.borrow().contains(&given), "procnto's own handle is closed");
 }

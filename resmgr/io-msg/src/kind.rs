@@ -86,6 +86,8 @@ kinds! {
     PROC_PGRP = 0x20c;
     /// [`crate::proc::SetTty`], then a path: the session's controlling terminal.
     PROC_SET_TTY = 0x20d;
+    /// [`crate::proc::Attach`]; gives a connection; status = its number in the caller's table.
+    PROC_ATTACH = 0x210;
     /// [`crate::proc::PathAttach`], then a path; offers a connection; status = attach id.
     PATH_ATTACH = 0x220;
     /// [`crate::proc::Target`] (an attach id).

@@ -273,6 +273,20 @@ pub struct Sched {
     pub zero: u32,
 }
 
+/// `PROC_ATTACH`: a connection to a channel of another process (QNX: `ConnectAttach`).
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Attach {
+    /// Type.
+    pub kind: u16,
+    /// Subtype; 0.
+    pub subtype: u16,
+    /// Process.
+    pub pid: u32,
+    /// Channel.
+    pub chid: u32,
+}
+
 /// `PROC_TTY_SIGNAL`: a signal to a process group of a terminal's session.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]

@@ -55,6 +55,15 @@ pub fn duplicate(handle: u32) -> Result<u32, Errno> {
     pure_u32(Call::ConnectDup { coid: handle, minimum: SIDE_CHANNEL, flags: 0 })
 }
 
+/// Connects to a channel of another process.
+///
+/// # Errors
+/// ESRCH, EPERM for a private channel, EAGAIN, EMFILE.
+pub fn connect(process: u32, chid: u32) -> Result<u32, Errno> {
+    let minimum = SIDE_CHANNEL;
+    pure_u32(Call::ConnectAttach { process, chid, minimum, flags: 0, badge: 0 })
+}
+
 /// Makes a process without threads (`ProcessCreate`).
 ///
 /// # Errors

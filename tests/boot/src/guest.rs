@@ -1,5 +1,6 @@
-//! The programs and scripts of `tests/guest`, which pass on a Linux host as well: built here with
-//! `musl-gcc`, put into the image, and run one after the other in a single boot.
+//! The programs and scripts of `tests/guest`, which pass on a Linux host as well, and those of
+//! `tests/qnx`, which do not: built here, put into the image, and run one after the other in a single
+//! boot.
 
 use crate::{Report, exec};
 use std::fs;
@@ -12,14 +13,34 @@ const FOLDER: &str = "/opt/guest";
 /// What is no test but serves them.
 const HELPERS: [&str; 2] = ["run", "helper.sh"];
 
+/// Programs that one boot runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suite {
+    /// `tests/guest`: what Linux programs see.
+    Guest,
+    /// `tests/qnx`: QNX's kernel calls from C.
+    Qnx,
+}
+
+impl Suite {
+    /// Its folder below `tests`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Qnx => "qnx",
+        }
+    }
+}
+
 /// Builds the tests in `out`, runs them in the guest and returns one report for each. A test that
 /// was not reached has failed.
 ///
 /// # Errors
 /// A sentence about what could not be built or started.
-pub fn run(out: &Path, limit: Duration) -> Result<Vec<Report>, String> {
-    let out = out.join("guest");
-    build(&out)?;
+pub fn run(suite: Suite, out: &Path, limit: Duration) -> Result<Vec<Report>, String> {
+    let out = out.join(suite.name());
+    build(suite, &out)?;
     let files = files(&out)?;
     let add: Vec<String> =
         files.iter().map(|name| format!("{}:{FOLDER}/{name}", out.join(name).display())).collect();
@@ -55,8 +76,9 @@ fn verdict(name: &str, text: &str) -> Report {
     Report { name: name.into(), failure }
 }
 
-fn build(out: &Path) -> Result<(), String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/build");
+fn build(suite: Suite, out: &Path) -> Result<(), String> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let script = tests.join(suite.name()).join("build");
     let output = Command::new(&script)
         .arg(out)
         .output()
@@ -65,7 +87,7 @@ fn build(out: &Path) -> Result<(), String> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("tests/guest/build failed ({}): {said}", output.status))
+    Err(format!("{} failed ({}): {said}", script.display(), output.status))
 }
 
 /// The names of what was built.

@@ -6,7 +6,8 @@
     reason = "a test program that reports on standard output"
 )]
 
-use boot_tests::{boot, exec, guest, inversion, iso, reports};
+use boot_tests::guest::{self, Suite};
+use boot_tests::{boot, exec, inversion, iso, reports};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -91,11 +92,14 @@ fn main() -> ExitCode {
             report("inversion::every_scenario_reports", is_short.then_some(text.as_str()));
         }
     }
-    match guest::run(Path::new(env!("CARGO_TARGET_TMPDIR")), GUEST_LIMIT) {
-        Err(why) => report("guest", Some(&why)),
-        Ok(results) => {
-            for one in &results {
-                report(&format!("guest::{}", one.name), one.failure.as_deref());
+    for suite in [Suite::Guest, Suite::Qnx] {
+        let name = suite.name();
+        match guest::run(suite, Path::new(env!("CARGO_TARGET_TMPDIR")), GUEST_LIMIT) {
+            Err(why) => report(name, Some(&why)),
+            Ok(results) => {
+                for one in &results {
+                    report(&format!("{name}::{}", one.name), one.failure.as_deref());
+                }
             }
         }
     }

@@ -42,6 +42,10 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Check formatting and lints of all crates, host and bare metal; warnings are errors
     Check,
+    /// Write docs/kernel-calls.md from the table of kernel calls
+    Docs,
+    /// Build libneutrino.a, QNX's kernel calls for C programs, and print where it is
+    Library,
     /// Print the size of the kernel: lines of code and bytes of .text
     Sizes,
     /// Measure

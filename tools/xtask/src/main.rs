@@ -16,11 +16,13 @@ mod compare;
 mod compile;
 mod console;
 mod discarded;
+mod docs;
 mod exec;
 mod guest;
 mod image;
 mod inversion;
 mod iso;
+mod library;
 mod manifest;
 mod members;
 mod packages;
@@ -65,6 +67,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(options) => run::command(&workspace, &options),
         Command::Test(options) => test::command(&workspace, &options),
         Command::Check => check::command(&workspace),
+        Command::Docs => docs::command(&workspace),
+        Command::Library => library::command(&workspace),
         Command::Sizes => sizes::command(&workspace),
         Command::Bench(BenchCommand::Boot) => bench::boot(&workspace),
         Command::Bench(BenchCommand::Ipc) => compare::ipc(&workspace),

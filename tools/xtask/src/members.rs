@@ -11,7 +11,7 @@ use crate::shell;
 use crate::workspace::Workspace;
 
 /// Libraries that do not link on a host: they bring a program's entry point.
-const BARE_LIBRARIES: [&str; 1] = ["neutrino-rt"];
+const BARE_LIBRARIES: [&str; 2] = ["neutrino-rt", crate::library::PACKAGE];
 
 /// The workspace's packages by where they run.
 #[derive(Debug, Default)]

@@ -22,7 +22,7 @@ use crate::machine::{Machine, Place};
 use crate::poll::{ByConnection, PollNode};
 use crate::process::ProcessId;
 use crate::slab::{Id, Slot};
-use crate::thread::{Priority, ThreadId, linked};
+use crate::thread::{Priority, State, ThreadId, linked};
 
 /// Index of a [`Connection`]; the scoid is its number.
 pub type ConnectionId = Id<Connection>;
@@ -99,6 +99,9 @@ impl Kernel {
         let caller = self.process_of(t);
         let server = self.process_argument(caller, process)?;
         let channel = self.handle_channel(server, chid).map_err(|_| Errno::ESRCH)?;
+        if server != caller && self.channels[channel].has(chf::PRIVATE) {
+            return Err(Errno::EPERM);
+        }
         self.handle_room(caller, minimum)?;
         let connection = self.connection_create(channel, badge, 0)?;
         // Commit: nothing below fails.
@@ -371,12 +374,34 @@ impl Kernel {
         &mut self,
         m: &mut impl Machine,
         t: ThreadId,
-        rcvid: u64,
+        who: (u64, u32),
         address: u64,
     ) -> Result<Outcome, Errno> {
-        let client = self.client(t, rcvid)?;
-        let credentials: Credentials = self.processes[self.process_of(client)].credentials;
+        let client = match who {
+            (0, scoid) => self.client_on(t, scoid).ok_or(Errno::EINVAL)?,
+            (rcvid, _) => self.client(t, rcvid)?,
+        };
+        let process = &self.processes[self.process_of(client)];
+        let credentials: Credentials = process.credentials;
+        let both = i64::from(process.session).wrapping_shl(32) | i64::from(process.pid);
         self.store(m, Place { space: self.space(t), address }, &credentials)?;
-        Ok(Outcome::DONE)
+        Ok(Outcome::Value(both))
+    }
+
+    /// A client that waits for a reply on a connection: the one that the caller serves, or another.
+    // Bound: the table of threads.
+    fn client_on(&self, t: ThreadId, scoid: u32) -> Option<ThreadId> {
+        let waits = |client: &ThreadId| {
+            matches!(self.threads[*client].state, State::Reply { channel, sending, .. }
+                if u32::from(sending.connection.index()) == scoid
+                    && self.channels[channel].process == self.process_of(t))
+        };
+        let mut next = self.threads.first_from(0);
+        let all = core::iter::from_fn(|| {
+            let client = next?;
+            next = self.threads.first_from(client.index());
+            Some(client)
+        });
+        self.threads[t].serving.get().filter(waits).or_else(|| { all }.find(waits))
     }
 }

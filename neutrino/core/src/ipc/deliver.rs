@@ -1,8 +1,10 @@
 //! Handing a message or a pulse to a thread.
 
+use neutrino_abi::Errno;
 use neutrino_abi::message::{Head, MI_LAST, MI_UNBLOCK_REQ, MessagePlace, MsgInfo, chf};
 
 use crate::Kernel;
+use crate::call::Outcome;
 use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::Phase;
 use crate::ipc::pulse::NewPulse;
@@ -108,6 +110,34 @@ impl Kernel {
         Ok(rcvid(client, sequence))
     }
 
+    /// `MsgCurrent`: the caller serves this client from now on, and runs at its priority.
+    pub(crate) fn msg_current(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        rcvid: u64,
+    ) -> Result<Outcome, Errno> {
+        let client = self.client(t, rcvid)?;
+        let Some(channel) = self.channel_waited_on(client) else { return Err(Errno::ESRCH) };
+        // Commit: nothing below fails.
+        let before = self.threads[client].served_by.get();
+        if before == Some(t) || self.channels[channel].has(chf::FIXED_PRIORITY) {
+            return Ok(Outcome::DONE);
+        }
+        if let Some(other) = before {
+            // It keeps what it has until it receives again.
+            self.threads[other].serving = Maybe::NOBODY;
+            self.threads[other].inherited = Some(self.threads[client].effective);
+        }
+        self.serve_nobody(t);
+        self.start_serving(t, channel);
+        self.threads[t].serving = Maybe::new(Some(client));
+        self.threads[t].inherited = Some(self.threads[client].effective);
+        self.threads[client].served_by = Maybe::new(Some(t));
+        self.refresh(m, t);
+        Ok(Outcome::DONE)
+    }
+
     /// The upper part of a new rcvid; its lower 16 bits are 0.
     #[inline(always)]
     pub(crate) fn next_sequence(&mut self) -> u64 {
@@ -187,4 +217,13 @@ pub(crate) fn rcvid(client: ThreadId, sequence: u64) -> u64 {
 #[inline(always)]
 pub(crate) const fn rcvid_parts(rcvid: u64) -> (u64, u64) {
     (rcvid & 0xffff, rcvid & !0xffff)
+}
+
+/// Whether the upper part of a rcvid is this sequence number. C programs hold 31 bits of it
+/// (`int rcvid`), which count for the whole: one that is answered late could be taken for another of
+/// the same client's after 32,768 messages, but never for another server's.
+#[inline(always)]
+pub(crate) const fn rcvid_names(wanted: u64, sequence: u64) -> bool {
+    let short = 0x7fff_ffff;
+    sequence == wanted || (wanted <= short && sequence & short == wanted)
 }

@@ -121,6 +121,21 @@ impl Kernel {
         }
     }
 
+    /// `MsgVerifyEvent`.
+    pub(crate) fn msg_verify_event(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        rcvid: u64,
+        address: u64,
+    ) -> Result<Outcome, Errno> {
+        let event: Event = self.load(m, Place { space: self.space(t), address })?;
+        let target = if rcvid == 0 { t } else { self.client(t, rcvid)? };
+        let action = self.event_decode(target, &event)?;
+        self.event_release(m, &action);
+        Ok(Outcome::DONE)
+    }
+
     /// `MsgDeliverEvent`.
     pub(crate) fn msg_deliver_event(
         &mut self,

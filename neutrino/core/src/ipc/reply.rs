@@ -7,7 +7,7 @@ use neutrino_abi::message::WORDS_BYTES;
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::ipc::channel::ChannelId;
-use crate::ipc::deliver::rcvid_parts;
+use crate::ipc::deliver::{rcvid_names, rcvid_parts};
 use crate::ipc::receive::ReceiveFrom;
 use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
@@ -73,7 +73,11 @@ impl Kernel {
             return Err(Errno::ESRCH);
         };
         let is_own = self.channels[channel].process == self.process_of(t);
-        if sequence == wanted && is_own { Ok((client, sending)) } else { Err(Errno::ESRCH) }
+        if is_own && rcvid_names(wanted, sequence) {
+            Ok((client, sending))
+        } else {
+            Err(Errno::ESRCH)
+        }
     }
 
     /// `MsgReply`.

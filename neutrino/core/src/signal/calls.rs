@@ -4,7 +4,6 @@ use neutrino_abi::Errno;
 use neutrino_abi::signal::{
     Personality, Registers, SIGNAL_MAX, SignalInfo, SignalSet, disposition, how, number,
 };
-use neutrino_abi::time::FOREVER;
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -163,9 +162,7 @@ impl Kernel {
         self.may_wait(t)?;
         self.transition(t, State::SigWaitinfo { set, info });
         self.start_waiting(m, t);
-        if timeout != FOREVER {
-            self.deadline_set(t, m.now().saturating_add(timeout));
-        }
+        self.deadline_limit(t, m.now().saturating_add(timeout));
         Ok(Outcome::Blocked)
     }
 

@@ -1,6 +1,8 @@
 //! All deadlines in one heap: a thread's time-out and a timer's expiry have one place each, so that
 //! no deadline ever lacks room.
 
+use neutrino_abi::time::FOREVER;
+
 use crate::Kernel;
 use crate::limits::{THREADS, TIMERS};
 use crate::slab::Id;
@@ -166,6 +168,15 @@ impl Kernel {
         self.threads[t].deadline = Some(Deadline { at });
         self.threads[t].plain = Plain::No;
         self.heap_set(Who::Thread(t), at);
+    }
+
+    /// A waiting thread's call has a limit of its own; one that `TimerTimeout` set and that comes
+    /// earlier stays.
+    pub(crate) fn deadline_limit(&mut self, t: ThreadId, at: u64) {
+        let is_earlier = self.threads[t].deadline.is_none_or(|known| at < known.at);
+        if at != FOREVER && is_earlier {
+            self.deadline_set(t, at);
+        }
     }
 
     /// It has no deadline any more.

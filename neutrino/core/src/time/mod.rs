@@ -2,7 +2,7 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::process::able;
-use neutrino_abi::time::{FOREVER, TIMER_ABSTIME, clock};
+use neutrino_abi::time::{TIMER_ABSTIME, clock};
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -88,9 +88,7 @@ impl Kernel {
         self.may_wait(t)?;
         self.transition(t, State::Nanosleep { remaining });
         self.start_waiting(m, t);
-        if at != FOREVER {
-            self.deadline_set(t, at);
-        }
+        self.deadline_limit(t, at);
         Ok(Outcome::Blocked)
     }
 

@@ -17,6 +17,7 @@ mod fast;
 #[path = "../memory/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of memory")]
 mod frames;
+mod interface;
 mod inversions;
 mod locks;
 mod machine;

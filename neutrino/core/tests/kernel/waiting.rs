@@ -1,7 +1,7 @@
 //! Sleeping, time-outs, timers, interrupts, polling, slices.
 
 use neutrino_abi::Errno;
-use neutrino_abi::calls::Call;
+use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::handle::ready;
 use neutrino_abi::signal::how;
 use neutrino_abi::time::{FOREVER, clock, timeout};
@@ -35,6 +35,46 @@ fn a_receive_with_a_timeout_ends_with_etimedout() {
         w.wait(700);
         assert_eq!(w.result_of(caller), Some(Errno::ETIMEDOUT.to_result()));
     });
+}
+
+#[test]
+fn the_earlier_of_a_timeout_and_a_calls_own_limit_ends_it() {
+    for (states_time, own, expected) in [(700, 5000, 700), (5000, 700, 700)] {
+        world(move |w| {
+            let (caller, start) = (w.me(), w.machine.now);
+            w.poke(WORD, &0_u32.to_le_bytes());
+            w.ok(&Call::TimerTimeout { states: timeout::CONDVAR, time: states_time, flags: 0 });
+            let deadline = start + own;
+            let (address, bitset) = (WORD, futex::ANY);
+            w.blocks(&Call::FutexWait { address, expected: 0, flags: 0, deadline, bitset });
+            w.wait(expected);
+            assert_eq!(w.result_of(caller), Some(Errno::ETIMEDOUT.to_result()));
+        });
+    }
+}
+
+#[test]
+fn semaphores_and_joins_are_states_of_their_own() {
+    for (flags, state, other) in [
+        (futex::SEM, timeout::SEM, timeout::CONDVAR),
+        (futex::JOIN, timeout::JOIN, timeout::SEM),
+        (0, timeout::CONDVAR, timeout::JOIN),
+    ] {
+        world(move |w| {
+            let (caller, deadline) = (w.me(), w.machine.now + 9000);
+            w.poke(WORD, &0_u32.to_le_bytes());
+            let (address, bitset) = (WORD, futex::ANY);
+            let wait = Call::FutexWait { address, expected: 0, flags, deadline, bitset };
+            w.ok(&Call::TimerTimeout { states: state, time: 700, flags: 0 });
+            w.blocks(&wait);
+            w.wait(700);
+            assert_eq!(w.result_of(caller), Some(Errno::ETIMEDOUT.to_result()));
+            w.ok(&Call::TimerTimeout { states: other, time: 700, flags: 0 });
+            w.blocks(&wait);
+            w.wait(700);
+            assert_eq!(w.running, None, "the time-out was for another state");
+        });
+    }
 }
 
 #[test]

@@ -1,0 +1,2 @@
+/* QNX's name for what <signal.h> says. */
+#include <signal.h>

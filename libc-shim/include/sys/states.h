@@ -1,0 +1,23 @@
+/* Thread states (QNX: <sys/states.h>). */
+#ifndef _NEUTRINO_SYS_STATES_H
+#define _NEUTRINO_SYS_STATES_H
+enum {
+    STATE_DEAD = 0,
+    STATE_RUNNING = 1,
+    STATE_READY = 2,
+    STATE_STOPPED = 3,
+    STATE_SEND = 4,
+    STATE_RECEIVE = 5,
+    STATE_REPLY = 6,
+    STATE_WAITPAGE = 9,
+    STATE_SIGSUSPEND = 10,
+    STATE_SIGWAITINFO = 11,
+    STATE_NANOSLEEP = 12,
+    STATE_MUTEX = 13,
+    STATE_CONDVAR = 14,
+    STATE_JOIN = 15,
+    STATE_INTR = 16,
+    STATE_SEM = 17,
+    STATE_MAX = 24,
+};
+#endif
