@@ -146,6 +146,12 @@ pub mod thread_ctl {
     pub const HOLD: u32 = 8;
     /// Lets it go on (QNX: `_NTO_TCTL_ONE_THREAD_CONT`).
     pub const CONTINUE: u32 = 9;
+    /// Value: the CPUs that the thread may use, one bit each (QNX: `_NTO_TCTL_RUNMASK`).
+    pub const RUN_MASK: u32 = 10;
+    /// The same, also for the threads that it makes.
+    pub const RUN_MASK_INHERIT: u32 = 11;
+    /// Result: the CPUs that the thread may use.
+    pub const GET_RUN_MASK: u32 = 33;
     /// Result: the FS base.
     pub const GET_FS_BASE: u32 = 32;
 }

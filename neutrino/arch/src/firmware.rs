@@ -7,6 +7,7 @@ use acpi::fadt::Fadt;
 use acpi::madt::{Madt, MadtEntry};
 use acpi::{AcpiHandler, AcpiTables, HpetInfo, PhysicalMapping};
 
+use crate::boot::smp::Processors;
 use crate::irq::ioapic::Router;
 use crate::irq::lines::Lines;
 use crate::mmu::kernel_map::KernelMap;
@@ -42,6 +43,8 @@ pub(crate) struct Firmware {
     pub(crate) hpet: Option<u64>,
     /// Port of the ACPI timer.
     pub(crate) timer_port: Option<u16>,
+    /// The CPUs.
+    pub(crate) processors: Processors,
 }
 
 /// Reads the tables.
@@ -57,13 +60,13 @@ pub(crate) fn read(map: &KernelMap, rsdp: Option<u64>) -> Firmware {
         None => unsafe { AcpiTables::search_for_rsdp_bios(handler) },
     };
     let tables = needed(tables.ok(), "this machine has no usable ACPI tables");
-    let router = router(map, &tables);
+    let (router, processors) = router(map, &tables);
     let (power, timer_port) = fixed(map, &tables);
     let hpet = HpetInfo::new(&tables).ok().map(|hpet| map.map_device(hpet.base_address as u64));
-    Firmware { router, power, hpet, timer_port }
+    Firmware { router, power, hpet, timer_port, processors }
 }
 
-fn router(map: &KernelMap, tables: &AcpiTables<Handler<'_>>) -> Router {
+fn router(map: &KernelMap, tables: &AcpiTables<Handler<'_>>) -> (Router, Processors) {
     let madt = tables.find_table::<Madt>().ok();
     let madt = needed(madt, "this machine has no interrupt table (MADT)");
     let mut lines = Lines::new();
@@ -80,7 +83,22 @@ fn router(map: &KernelMap, tables: &AcpiTables<Handler<'_>>) -> Router {
             unsafe { router.add(registers, entry.global_system_interrupt_base) };
         }
     }
-    router
+    (router, processors(&madt))
+}
+
+fn processors(madt: &PhysicalMapping<Handler<'_>, Madt>) -> Processors {
+    const ENABLED: u32 = 1;
+    let mut all = Processors::new();
+    for entry in madt.get().entries() {
+        match entry {
+            MadtEntry::LocalApic(entry) if entry.flags & ENABLED != 0 => {
+                all.add(entry.apic_id.into());
+            }
+            MadtEntry::LocalX2Apic(entry) if entry.flags & ENABLED != 0 => all.add(entry.x2apic_id),
+            _ => {}
+        }
+    }
+    all
 }
 
 fn port(address: &GenericAddress) -> Option<u16> {

@@ -4,6 +4,7 @@ use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
+use neutrino_core::limits::CPUS;
 use neutrino_core::machine::{
     CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
     SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
@@ -14,8 +15,10 @@ use crate::boot::memory_map::{MemoryMap, Range};
 use crate::clock::Clock;
 use crate::cpu::fpu::Method;
 use crate::cpu::percpu::{self, Canonical};
+use crate::cpu::remote;
 use crate::entry::context::{Contexts, Home};
 use crate::irq::ioapic::Router;
+use crate::irq::ipi;
 use crate::irq::local::Local;
 use crate::log;
 use crate::mmu::direct_map::{self, PAGE};
@@ -33,10 +36,11 @@ pub(crate) const NOBODY: ThreadSlot = ThreadSlot(0);
 pub(crate) struct Machine {
     pub(crate) contexts: Contexts,
     pub(crate) fpu: Method,
-    /// Whose registers (FPU, FS and GS bases) the CPU holds.
-    pub(crate) loaded: ThreadSlot,
-    /// The user's GS base that the CPU holds.
-    pub(crate) gs_base: Canonical,
+    /// The CPU that is in the kernel.
+    pub(crate) cpu: usize,
+    /// How many CPUs run.
+    pub(crate) online: usize,
+    pub(crate) own: [Own; CPUS],
     pub(crate) spaces: Spaces,
     pub(crate) records: Records,
     pub(crate) clock: Clock,
@@ -49,22 +53,95 @@ pub(crate) struct Machine {
     pub(crate) framebuffer: Option<(PhysicalRange, Framebuffer)>,
 }
 
+/// What one CPU holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own {
+    /// Whose registers (FPU, FS and GS bases). With several CPUs that is the thread that runs there,
+    /// or nobody: what a thread had is in its context when it may run elsewhere.
+    loaded: ThreadSlot,
+    /// The user's GS base.
+    gs_base: Canonical,
+}
+
+impl Own {
+    /// A CPU that ran nobody yet.
+    pub(crate) const NOTHING: Self = Self { loaded: NOBODY, gs_base: Canonical::ZERO };
+}
+
+#[inline(always)]
+fn own(all: &mut [Own; CPUS], cpu: usize) -> &mut Own {
+    // In bounds: masked.
+    &mut all[cpu & (CPUS - 1)]
+}
+
 impl Machine {
+    /// Tells which CPU is in the kernel.
+    pub(crate) fn set_cpu(&mut self, cpu: usize) {
+        self.cpu = cpu;
+        self.spaces.set_cpu(cpu);
+    }
+
+    /// One more CPU runs.
+    pub(crate) fn add_cpu(&mut self) {
+        self.online = self.online.saturating_add(1);
+        self.spaces.add_cpu();
+    }
+
+    /// Leaves the CPU without a thread.
+    pub(crate) fn rest(&mut self, cpu: usize) {
+        if self.online == 1 {
+            return;
+        }
+        let own = own(&mut self.own, cpu);
+        let loaded = core::mem::replace(&mut own.loaded, NOBODY);
+        if loaded != NOBODY {
+            self.fpu.save(&mut self.contexts.get_mut(loaded).area);
+        }
+        self.spaces.rest(cpu);
+    }
+
+    /// Makes another CPU enter the kernel and give up what it holds of its thread; it loads that
+    /// again on its way back.
+    fn recall(&mut self, cpu: usize) {
+        let loaded = core::mem::replace(&mut own(&mut self.own, cpu).loaded, NOBODY);
+        if loaded != NOBODY {
+            remote::leave_thread(cpu, &mut self.contexts.get_mut(loaded).area);
+            self.spaces.set_left(cpu);
+        }
+    }
+
+    /// The same, if a CPU other than this one holds a thread's registers.
+    fn recall_thread(&mut self, thread: ThreadSlot) {
+        // Bound: CPUS.
+        for cpu in 0..self.online {
+            if cpu != self.cpu && own(&mut self.own, cpu).loaded == thread {
+                self.recall(cpu);
+            }
+        }
+    }
+
+    /// What this CPU holds, if it holds a thread's registers.
+    fn holds(&mut self, thread: ThreadSlot) -> Option<&mut Own> {
+        let own = own(&mut self.own, self.cpu);
+        if own.loaded == thread { Some(own) } else { None }
+    }
+
     /// Gives the CPU to a thread and tells where its registers are.
     #[inline(always)]
-    pub(crate) fn switch(&mut self, thread: ThreadSlot) -> u64 {
+    pub(crate) fn switch(&mut self, cpu: usize, thread: ThreadSlot) -> u64 {
         let home = *self.contexts.home(thread);
-        self.spaces.activate(home.root);
-        if self.loaded != thread {
-            if self.loaded != NOBODY {
-                self.fpu.save(&mut self.contexts.get_mut(self.loaded).area);
+        self.spaces.activate(cpu, home.root);
+        let own = own(&mut self.own, cpu);
+        if own.loaded != thread {
+            if own.loaded != NOBODY {
+                self.fpu.save(&mut self.contexts.get_mut(own.loaded).area);
             }
-            self.loaded = thread;
+            own.loaded = thread;
             let context = self.contexts.get(thread);
             self.fpu.load(&context.area);
             percpu::set_fs_base(context.fs_base);
-            if self.gs_base != context.gs_base {
-                self.gs_base = context.gs_base;
+            if own.gs_base != context.gs_base {
+                own.gs_base = context.gs_base;
                 percpu::set_user_gs_base(context.gs_base);
             }
             percpu::set_context_top(context.top());
@@ -76,8 +153,8 @@ impl Machine {
 
 impl ThreadContexts for Machine {
     fn thread_start(&mut self, thread: ThreadSlot, start: &StartRegisters) {
-        if self.loaded == thread {
-            self.loaded = NOBODY;
+        if let Some(own) = self.holds(thread) {
+            own.loaded = NOBODY;
         }
         self.contexts.get_mut(thread).start(start);
     }
@@ -85,8 +162,9 @@ impl ThreadContexts for Machine {
     fn set_home(&mut self, thread: ThreadSlot, space: SpaceSlot, foreign_entry: u64) {
         let root = self.spaces.root_address(space);
         let foreign_entry = Canonical::new(foreign_entry);
+        self.recall_thread(thread);
         *self.contexts.home(thread) = Home { root, foreign_entry };
-        if self.loaded == thread {
+        if self.holds(thread).is_some() {
             percpu::set_foreign_entry(foreign_entry);
         }
     }
@@ -130,8 +208,9 @@ impl ThreadContexts for Machine {
 
     fn set_fs_base(&mut self, thread: ThreadSlot, address: u64) {
         let base = Canonical::new(address);
+        self.recall_thread(thread);
         self.contexts.get_mut(thread).fs_base = base;
-        if self.loaded == thread {
+        if self.holds(thread).is_some() {
             percpu::set_fs_base(base);
         }
     }
@@ -142,19 +221,22 @@ impl ThreadContexts for Machine {
 
     fn set_gs_base(&mut self, thread: ThreadSlot, address: u64) {
         let base = Canonical::new(address);
+        self.recall_thread(thread);
         self.contexts.get_mut(thread).gs_base = base;
-        if self.loaded == thread {
-            self.gs_base = base;
+        if let Some(own) = self.holds(thread) {
+            own.gs_base = base;
             percpu::set_user_gs_base(base);
         }
     }
 
     fn copy_fpu(&mut self, from: ThreadSlot, to: ThreadSlot) {
-        if self.loaded == from {
+        self.recall_thread(from);
+        self.recall_thread(to);
+        if self.holds(from).is_some() {
             self.fpu.save(&mut self.contexts.get_mut(from).area);
         }
-        if self.loaded == to {
-            self.loaded = NOBODY;
+        if let Some(own) = self.holds(to) {
+            own.loaded = NOBODY;
         }
         let state = self.contexts.get(from).area;
         self.contexts.get_mut(to).area = state;
@@ -195,6 +277,7 @@ impl UserMemory for Machine {
         offset: u32,
         length: u32,
     ) -> Result<(), Fault> {
+        self.spaces.settle();
         self.spaces.copy_to_frame(from, FramePart::new(frame, offset, length))
     }
 }
@@ -205,14 +288,17 @@ impl PageTables for Machine {
     }
 
     fn clear_frame(&mut self, frame: FrameNumber) {
+        self.spaces.settle();
         direct_map::clear(frame, 0, PAGE);
     }
 
     fn clear_part(&mut self, frame: FrameNumber, offset: u32, length: u32) {
+        self.spaces.settle();
         direct_map::clear(frame, offset.into(), length.into());
     }
 
     fn copy_frame(&mut self, from: FrameNumber, to: FrameNumber) {
+        self.spaces.settle();
         direct_map::copy_frame(from, to);
     }
 
@@ -221,6 +307,7 @@ impl PageTables for Machine {
     }
 
     fn set_table_word(&mut self, frame: FrameNumber, index: usize, word: u32) {
+        self.spaces.settle();
         direct_map::write_half(frame, index, word);
     }
 
@@ -229,6 +316,7 @@ impl PageTables for Machine {
     }
 
     fn add_table_frame(&mut self, frame: FrameNumber) {
+        self.spaces.settle();
         self.spaces.store(frame);
     }
 
@@ -267,11 +355,17 @@ impl Devices for Machine {
     }
 
     fn arm_timer(&mut self, deadline: u64) {
-        self.timer.arm(deadline, &self.clock, &mut self.local);
+        self.timer.arm(self.cpu, deadline, &self.clock, &mut self.local);
     }
 
     fn reschedule(&mut self, cpu: usize) {
-        self.local.reschedule(u32::try_from(cpu).unwrap_or(0));
+        ipi::reschedule(cpu);
+    }
+
+    fn stop_cpu(&mut self, cpu: usize) {
+        let thread = own(&mut self.own, cpu).loaded;
+        self.recall(cpu);
+        self.contexts.get_mut(thread).call_again();
     }
 
     fn mask_line(&mut self, line: u32) {

@@ -24,6 +24,8 @@ mod entry;
 #[cfg(not(test))]
 mod firmware;
 #[cfg(not(test))]
+mod lock;
+#[cfg(not(test))]
 mod log;
 #[cfg(not(test))]
 mod machine;
@@ -38,6 +40,8 @@ mod timer;
 
 #[cfg(not(test))]
 core::arch::global_asm!(include_str!("boot/start.s"));
+#[cfg(not(test))]
+core::arch::global_asm!(include_str!("boot/smp.s"));
 #[cfg(not(test))]
 core::arch::global_asm!(include_str!("entry/syscall.s"));
 #[cfg(not(test))]

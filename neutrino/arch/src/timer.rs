@@ -1,4 +1,6 @@
-//! The one-shot timer of this CPU.
+//! The one-shot timers of the CPUs.
+
+use neutrino_core::limits::CPUS;
 
 use crate::calibrate::Rates;
 use crate::clock::Clock;
@@ -23,7 +25,7 @@ enum Mode {
 #[derive(Debug)]
 pub(crate) struct Timer {
     mode: Mode,
-    deadline: u64,
+    deadlines: [u64; CPUS],
 }
 
 impl Timer {
@@ -35,29 +37,32 @@ impl Timer {
             let multiplier = (u128::from(rates.timer) << 32) / u128::from(SECOND);
             Mode::CountDown { multiplier: u64::try_from(multiplier).unwrap_or(u64::MAX) }
         };
-        Self { mode, deadline: NEVER }
+        Self { mode, deadlines: [NEVER; CPUS] }
     }
 
-    /// Asks for an interrupt at `deadline`, in nanoseconds since boot.
-    pub(crate) fn arm(&mut self, deadline: u64, clock: &Clock, local: &mut Local) {
-        if deadline != self.deadline {
-            self.deadline = deadline;
-            self.program(clock, local);
+    /// Asks for an interrupt of the CPU that runs at `deadline`, in nanoseconds since boot.
+    pub(crate) fn arm(&mut self, cpu: usize, deadline: u64, clock: &Clock, local: &mut Local) {
+        let Some(own) = self.deadlines.get_mut(cpu) else { return };
+        if core::mem::replace(own, deadline) != deadline {
+            self.program(deadline, clock, local);
         }
     }
 
-    /// After the interrupt: whether the deadline has come; if not, goes on waiting.
-    pub(crate) fn has_expired(&mut self, clock: &Clock, local: &mut Local) -> bool {
-        if clock.now() < self.deadline {
-            self.program(clock, local);
+    /// After the interrupt of the CPU that runs: whether its deadline has come; if not, goes on
+    /// waiting.
+    pub(crate) fn has_expired(&mut self, cpu: usize, clock: &Clock, local: &mut Local) -> bool {
+        let Some(own) = self.deadlines.get_mut(cpu) else { return true };
+        if clock.now() < *own {
+            let deadline = *own;
+            self.program(deadline, clock, local);
             return false;
         }
-        self.deadline = NEVER;
+        *own = NEVER;
         true
     }
 
-    fn program(&self, clock: &Clock, local: &mut Local) {
-        match (self.mode, self.deadline) {
+    fn program(&self, deadline: u64, clock: &Clock, local: &mut Local) {
+        match (self.mode, deadline) {
             (Mode::TscDeadline, NEVER) => local.set_deadline(0),
             (Mode::TscDeadline, deadline) => local.set_deadline(clock.tsc_at(deadline).max(1)),
             (Mode::CountDown { .. }, NEVER) => local.count_down(0),

@@ -102,6 +102,6 @@ impl Kernel {
         m.thread_start(thread, &start);
         self.settle(m, t);
         self.threads[t].hold = Hold::No;
-        self.make_ready(m, t, End::Back);
+        self.make_ready(t, End::Back);
     }
 }

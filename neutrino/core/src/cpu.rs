@@ -2,6 +2,7 @@
 
 use crate::list::List;
 use crate::slab::Maybe;
+use crate::smp::Attention;
 use crate::thread::{Queue, Thread};
 
 /// Priority levels.
@@ -22,6 +23,9 @@ pub struct Cpu {
     pub(crate) slice_end: u64,
     /// Nanoseconds without a thread.
     pub(crate) idle: u64,
+    /// When its timer interrupts.
+    pub(crate) timer: u64,
+    pub(crate) attention: Attention,
 }
 
 impl Cpu {
@@ -33,6 +37,8 @@ impl Cpu {
         since: 0,
         slice_end: 0,
         idle: 0,
+        timer: u64::MAX,
+        attention: Attention::Quiet,
     };
 
     /// The highest level with a ready thread.
@@ -42,6 +48,25 @@ impl Cpu {
         for word in self.levels.iter().rev() {
             if *word != 0 {
                 let bit = 63_u32.wrapping_sub(word.leading_zeros());
+                return u8::try_from(bit).ok().map(|bit| base.wrapping_add(bit));
+            }
+            base = base.wrapping_sub(64);
+        }
+        None
+    }
+
+    /// The highest level below another with a ready thread.
+    // Bound: 4 words.
+    pub(crate) fn highest_below(&self, level: u8) -> Option<u8> {
+        let mut base = 192_u8;
+        for word in self.levels.iter().rev() {
+            let below = match level.checked_sub(base) {
+                None => 0,
+                Some(distance @ 0..64) => word & 1_u64.wrapping_shl(distance.into()).wrapping_sub(1),
+                Some(_) => *word,
+            };
+            if below != 0 {
+                let bit = 63_u32.wrapping_sub(below.leading_zeros());
                 return u8::try_from(bit).ok().map(|bit| base.wrapping_add(bit));
             }
             base = base.wrapping_sub(64);

@@ -121,7 +121,7 @@ impl Kernel {
             spaces: self.memory.space_count(),
             mappings: self.memory.mapping_count(),
             timers: live(self.timers.live()),
-            cpus: 1,
+            cpus: u32::try_from(self.online).unwrap_or(1),
             inversions: self.monitor.inversions,
             uptime: m.now(),
             idle: self.cpus.iter().map(|cpu| cpu.idle).fold(0, u64::wrapping_add),

@@ -74,6 +74,7 @@ impl Kernel {
         }
         let current = self.cpus.get(cpu).and_then(|cpu| cpu.current.get());
         self.caller = current;
+        self.cpu = cpu;
         self.account(m, cpu);
         current.into_iter().for_each(|t| self.touch(t));
         match (input, current) {
@@ -98,9 +99,9 @@ impl Kernel {
             (Input::Timer, _) => self.time_fire(m),
             (Input::Reschedule, _) => {}
             (Input::Call(_), Some(_)) => {}
-            (Input::Call(_) | Input::PageFault { .. } | Input::Exception { .. }, None) => {
-                debug_assert!(false, "I8: an idle CPU made a call");
-            }
+            // Another CPU took the thread off while this one waited for its turn in the kernel: the
+            // thread does it again when it runs again (`Devices::stop_cpu`).
+            (Input::Call(_) | Input::PageFault { .. } | Input::Exception { .. }, None) => {}
         }
         self.caller = None;
         let next = self.choose(m, cpu);
@@ -118,10 +119,12 @@ impl Kernel {
         frame: &impl Registers,
     ) -> Option<ThreadSlot> {
         let Some(caller) = self.cpus.get(cpu).and_then(|cpu| cpu.current.get()) else {
-            debug_assert!(false, "I8: an idle CPU made a call");
+            // As in `enter_slow`.
+            self.cpu = cpu;
             return self.choose(m, cpu);
         };
         self.caller = Some(caller);
+        self.cpu = cpu;
         self.account(m, cpu);
         self.unsettled = false;
         self.call_frame(m, caller, frame);

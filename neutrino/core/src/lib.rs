@@ -14,7 +14,9 @@
 //! - I5: nobody queues on a channel where somebody waits who would take it.
 //! - I6: a connection is on the list of its channel, or its channel is gone.
 //! - I7: a thread's effective priority is what `priority::wanted` says.
-//! - I8: a CPU's current thread is Running, and no other thread is.
+//! - I8: a CPU's current thread is Running, and no other thread is; no ready thread outranks what runs
+//!   on a CPU that it may use, unless another CPU was asked for it.
+//! - I11: a thread's CPU is one that it may use.
 //! - I10: the monitor of priority inversion has counted nothing ([`monitor`]).
 #![no_std]
 #![forbid(unsafe_code)]
@@ -44,6 +46,7 @@ mod process_calls;
 mod sched;
 pub mod signal;
 pub mod slab;
+mod smp;
 pub mod thread;
 mod thread_calls;
 pub mod time;
@@ -97,6 +100,10 @@ pub struct Kernel {
     pub(crate) pids: [Option<ProcessId>; process::PID_BUCKETS],
     pub(crate) deadlines: Deadlines,
     pub(crate) cpus: [Cpu; limits::CPUS],
+    /// How many of them run.
+    pub(crate) online: usize,
+    /// The CPU that is in the kernel.
+    pub(crate) cpu: usize,
     /// Threads whose priority is to be computed again.
     pub(crate) dirty: List<Thread, Dirty>,
     pub(crate) tid_count: u32,
@@ -136,6 +143,8 @@ impl Kernel {
             pids: [None; process::PID_BUCKETS],
             deadlines: Deadlines::new(),
             cpus: [Cpu::IDLE; limits::CPUS],
+            online: 1,
+            cpu: 0,
             dirty: List::EMPTY,
             tid_count: 0,
             sequence: 0,

@@ -259,6 +259,10 @@ pub trait Devices {
     fn arm_timer(&mut self, deadline: u64);
     /// Asks another CPU to enter the kernel.
     fn reschedule(&mut self, cpu: usize);
+    /// Waits until another CPU, which runs a thread, is about to enter the kernel, with the thread's
+    /// registers saved; if that was for a call, the thread makes it again when it runs again. What
+    /// the CPU enters the kernel for follows as its next input.
+    fn stop_cpu(&mut self, cpu: usize);
     /// Masks or unmasks an interrupt line.
     fn mask_line(&mut self, line: u32);
     /// Unmasks it.

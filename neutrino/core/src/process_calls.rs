@@ -179,7 +179,7 @@ impl Kernel {
             self.thread_end(m, other);
         }
         self.unlink(m, survivor);
-        self.take_off(survivor);
+        self.take_off(m, survivor);
         self.transition(survivor, State::Stopped);
         self.stop_serving(survivor);
         self.handles_close_if(m, id, ends_at_exec);
@@ -200,7 +200,7 @@ impl Kernel {
         let start = StartRegisters { entry, stack, argument, fs_base: 0, gs_base: 0 };
         m.thread_start(slot(survivor), &start);
         self.settle(m, survivor);
-        self.make_ready(m, survivor, End::Back);
+        self.make_ready(survivor, End::Back);
         Ok(Outcome::DONE)
     }
 

@@ -5,6 +5,7 @@ use crate::limits;
 use crate::machine::{Machine, ThreadSlot};
 use crate::process::Life;
 use crate::slab::Maybe;
+use crate::smp::Attention;
 use crate::thread::{Hold, Plain, Policy, State, ThreadId, slot};
 
 /// Where in its level a thread becomes ready.
@@ -27,7 +28,7 @@ impl Kernel {
     }
 
     /// Makes a thread that waits for nothing ready (or stopped, if it is held).
-    pub(crate) fn make_ready(&mut self, m: &mut impl Machine, t: ThreadId, end: End) {
+    pub(crate) fn make_ready(&mut self, t: ThreadId, end: End) {
         if !self.may_run(t) {
             self.transition(t, State::Stopped);
             return;
@@ -40,12 +41,6 @@ impl Kernel {
             End::InPlaceOf(other) => self.slice_left(other),
         };
         self.enqueue(t, end);
-        let cpu = usize::from(self.threads[t].cpu);
-        let is_other =
-            self.caller.is_some_and(|caller| self.threads[caller].cpu != self.threads[t].cpu);
-        if is_other {
-            m.reschedule(cpu);
-        }
     }
 
     pub(crate) fn enqueue(&mut self, t: ThreadId, end: End) {
@@ -93,9 +88,9 @@ impl Kernel {
         cpu.map_or(0, |cpu| cpu.slice_end.saturating_sub(cpu.since))
     }
 
-    /// Takes the current thread off its CPU (it blocks, stops or ends); its state is the caller's to
-    /// set.
-    pub(crate) fn take_off(&mut self, t: ThreadId) {
+    /// Takes the thread of the CPU that is in the kernel off it (it blocks, or gives way); its state
+    /// is the caller's to set.
+    pub(crate) fn leave_cpu(&mut self, t: ThreadId) {
         self.unsettled = true;
         if let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu))
             && cpu.current.get() == Some(t)
@@ -106,7 +101,7 @@ impl Kernel {
 
     /// The caller gives way to others of its priority.
     pub(crate) fn sched_yield(&mut self, t: ThreadId) {
-        self.take_off(t);
+        self.leave_cpu(t);
         self.threads[t].slice_left = limits::SLICE_NS;
         self.transition(t, State::Ready);
         self.enqueue(t, End::Back);
@@ -115,17 +110,23 @@ impl Kernel {
     /// Chooses who runs on a CPU and makes them current.
     // Bound: one more turn for each thread that a pending signal stops or ends.
     pub(crate) fn choose(&mut self, m: &mut impl Machine, cpu: usize) -> Option<ThreadSlot> {
+        if let Some(own) = self.cpus.get_mut(cpu) {
+            own.attention = Attention::Quiet;
+        }
         loop {
             self.rotate(cpu);
+            self.pull(cpu);
             self.dispatch(cpu);
             let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current.get()) else {
                 self.arm(m, cpu, u64::MAX);
+                self.spread(m, cpu);
                 return None;
             };
             self.prepare(m, current);
             if self.cpus.get(cpu).and_then(|cpu| cpu.current.get()) == Some(current) {
                 self.arm_slice(m, cpu, current);
                 self.threads[current].plain = self.plain(current);
+                self.spread(m, cpu);
                 return Some(slot(current));
             }
         }
@@ -159,7 +160,7 @@ impl Kernel {
         }
     }
 
-    fn has_equal(&self, cpu: usize, t: ThreadId) -> bool {
+    pub(crate) fn has_equal(&self, cpu: usize, t: ThreadId) -> bool {
         let level = usize::from(self.threads[t].effective.0);
         self.cpus
             .get(cpu)
@@ -177,7 +178,7 @@ impl Kernel {
                 return;
             }
             self.threads[current].slice_left = self.slice_left(current);
-            self.take_off(current);
+            self.leave_cpu(current);
             self.transition(current, State::Ready);
             self.enqueue(current, End::Front);
         }
@@ -202,7 +203,16 @@ impl Kernel {
         self.arm(m, cpu, ends);
     }
 
-    fn arm(&self, m: &mut impl Machine, _cpu: usize, slice_end: u64) {
-        m.arm_timer(slice_end.min(self.deadlines.first()));
+    /// Arms the timer for the end of a slice, and for the first deadline of all unless another CPU's
+    /// timer comes before it.
+    fn arm(&mut self, m: &mut impl Machine, cpu: usize, slice_end: u64) {
+        let mut at = slice_end.min(self.deadlines.first());
+        if at < slice_end && self.is_watched(cpu, at) {
+            at = slice_end;
+        }
+        if let Some(own) = self.cpus.get_mut(cpu) {
+            own.timer = at;
+        }
+        m.arm_timer(at);
     }
 }

@@ -20,6 +20,7 @@ use crate::poll::{Poll, PollNode};
 use crate::process::ProcessId;
 use crate::signal::Pending;
 use crate::slab::{Id, Maybe, Slot};
+use crate::smp::RunMask;
 use crate::time::deadline::{Deadline, Position};
 
 /// Index of a [`Thread`].
@@ -269,7 +270,11 @@ pub struct Thread {
     /// The priority it runs at: a function of the rest (see [`crate::priority`]).
     pub(crate) effective: Priority,
     pub(crate) policy: Policy,
+    /// Where it runs, is queued, or ran last (I10).
     pub(crate) cpu: u8,
+    /// CPUs that it may use, and those that threads it makes may use.
+    pub(crate) run_mask: RunMask,
+    pub(crate) inherited_mask: RunMask,
     pub(crate) hold: Hold,
     pub(crate) plain: Plain,
     /// While it does not run: what is left of its slice.
@@ -314,6 +319,14 @@ pub struct Thread {
     pub(crate) name: [u8; 16],
 }
 
+impl Thread {
+    /// Its own CPU, or the first of a mask that leaves that out.
+    pub(crate) fn cpu_in(&self, mask: RunMask) -> u8 {
+        let is_in = mask.wrapping_shr(self.cpu.into()) & 1 != 0;
+        if is_in { self.cpu } else { mask.trailing_zeros() as u8 & 7 }
+    }
+}
+
 /// A message without handles.
 pub(crate) const NO_EXTRA: SendExtra = SendExtra {
     offered: [0; OFFER_MAX],
@@ -334,6 +347,8 @@ impl Slot for Thread {
         effective: Priority(0),
         policy: Policy::Other,
         cpu: 0,
+        run_mask: RunMask::MAX,
+        inherited_mask: RunMask::MAX,
         hold: Hold::No,
         plain: Plain::No,
         slice_left: 0,

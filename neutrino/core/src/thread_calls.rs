@@ -78,12 +78,14 @@ impl Kernel {
         };
         let model = &self.threads[like.unwrap_or(t)];
         let (mut base, mut policy, mask) = (model.base, model.policy, model.mask);
+        let cpu = model.cpu_in(model.inherited_mask);
         if arguments.priority != 0 {
             base = self.priority_argument(t, arguments.priority)?;
             policy = policy_of(arguments.policy)?;
         }
-        let cpu = self.threads[t].cpu;
-        let new = Thread { state: State::Stopped, base, policy, mask, cpu, ..Thread::VACANT };
+        let (run_mask, inherited_mask) = (model.inherited_mask, model.inherited_mask);
+        let new = Thread { state: State::Stopped, base, policy, mask, ..Thread::VACANT };
+        let new = Thread { cpu, run_mask, inherited_mask, ..new };
         let id = self.thread_add(target, new)?;
         // Commit: nothing below fails.
         let thread = &mut self.threads[id];
@@ -99,7 +101,7 @@ impl Kernel {
         if let Some(like) = like {
             m.copy_fpu(slot(like), slot(id));
         }
-        self.make_ready(m, id, End::Back);
+        self.make_ready(id, End::Back);
         Ok(Outcome::value(self.threads[id].tid))
     }
 
@@ -147,7 +149,7 @@ impl Kernel {
         if self.threads[t].state == State::Ready {
             self.dequeue(t);
         }
-        self.take_off(t);
+        self.take_off(m, t);
         self.transition(t, State::Stopped);
         self.deadline_clear(t);
         self.mutexes_abandon(m, t);
@@ -215,12 +217,20 @@ impl Kernel {
                 name[15] = 0;
                 self.threads[target].name = name;
             }
-            thread_ctl::HOLD => self.thread_hold(target),
+            thread_ctl::HOLD => self.thread_hold(m, target),
             thread_ctl::CONTINUE => {
                 self.threads[target].hold = Hold::No;
                 if self.threads[target].state == State::Stopped {
-                    self.make_ready(m, target, End::Back);
+                    self.make_ready(target, End::Back);
                 }
+            }
+            thread_ctl::RUN_MASK => self.set_run_mask(m, target, value)?,
+            thread_ctl::RUN_MASK_INHERIT => {
+                self.set_run_mask(m, target, value)?;
+                self.threads[target].inherited_mask = self.threads[target].run_mask;
+            }
+            thread_ctl::GET_RUN_MASK => {
+                return Ok(Outcome::Value(self.run_mask(target).cast_signed()));
             }
             thread_ctl::GET_FS_BASE => {
                 return Ok(Outcome::Value(m.fs_base(slot(target)).cast_signed()));
@@ -230,13 +240,13 @@ impl Kernel {
         Ok(Outcome::DONE)
     }
 
-    fn thread_hold(&mut self, t: ThreadId) {
+    fn thread_hold(&mut self, m: &mut impl Machine, t: ThreadId) {
         self.threads[t].hold = Hold::Held;
         self.threads[t].plain = Plain::No;
         if self.threads[t].state == State::Ready {
             self.dequeue(t);
         } else if self.threads[t].state == State::Running {
-            self.take_off(t);
+            self.take_off(m, t);
         } else {
             return;
         }

@@ -22,7 +22,7 @@ impl Kernel {
 
     /// Takes a caller that has entered a waiting state off its CPU, and starts its time-out.
     pub(crate) fn start_waiting(&mut self, m: &mut impl Machine, t: ThreadId) {
-        self.take_off(t);
+        self.leave_cpu(t);
         self.watch(m, t);
     }
 
@@ -120,7 +120,7 @@ impl Kernel {
             self.threads[t].mask = mask;
         }
         m.set_result(slot(t), result.unwrap_or_else(Errno::to_result));
-        self.make_ready(m, t, end);
+        self.make_ready(t, end);
     }
 
     /// A deliverable signal or a time-out wants a waiting thread to go on.

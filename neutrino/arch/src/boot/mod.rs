@@ -8,6 +8,8 @@ pub(crate) mod memory_map;
 #[cfg(not(test))]
 mod pvh;
 #[cfg(not(test))]
+pub(crate) mod smp;
+#[cfg(not(test))]
 mod start;
 
 #[cfg(not(test))]

@@ -2,21 +2,22 @@
 
 use core::cell::UnsafeCell;
 
+use neutrino_core::limits::CPUS;
 use neutrino_core::machine::{FrameNumber, PhysicalRange};
 use neutrino_core::{Input, Kernel};
 use x86_64::VirtAddr;
 
 use super::memory_map::{MemoryMap, Range};
-use super::{Facts, loader};
+use super::smp::Processors;
+use super::{Facts, loader, smp};
 use crate::clock::Clock;
 use crate::cpu::features::{self, Features};
-use crate::cpu::percpu::Canonical;
 use crate::cpu::{self, fpu};
 use crate::entry::context::Contexts;
 use crate::entry::dispatch::{SYSTEM, System};
 use crate::irq::local::Local;
 use crate::log::Log;
-use crate::machine::{Machine, NOBODY};
+use crate::machine::{Machine, Own};
 use crate::mmu::direct_map::{self, PAGE};
 use crate::mmu::kernel_map::{self, Image, KernelMap};
 use crate::mmu::records::Records;
@@ -55,11 +56,18 @@ pub(crate) unsafe fn start(kind: u32, address: u32, tsc: u64) {
     let map = unsafe { KernelMap::new(free, &facts.ram, &image, &features) };
     panic::remember(facts.image, image.text());
     // SAFETY: called once, with interrupts off, on the boot stack, which stays CPU 0's.
-    unsafe { cpu::install(stack_top()) };
+    unsafe { cpu::install(0, stack_top()) };
     irq::disable_legacy();
-    let (machine, free) = machine(map, facts, (&features, tsc));
+    let (mut machine, free, processors) = machine(map, facts, (&features, tsc));
     // SAFETY: called once.
     let kernel = unsafe { &mut *KERNEL.0.get() };
+    let root = machine.spaces.kernel_root();
+    let count = smp::start_others(&processors, &machine.ram, root, (&machine.clock, &machine.local));
+    // Bound: CPUS.
+    for _ in 1..count {
+        kernel.add_cpu();
+        machine.add_cpu();
+    }
     prepare(kernel, machine, &free);
 }
 
@@ -75,7 +83,8 @@ pub(crate) fn finish() -> u64 {
     let frames = (init.length() / PAGE) as u32;
     let first = direct_map::frame(kernel_map::physical(init.start));
     system.kernel.add_memory(&mut system.machine, first, frames);
-    system.run(Input::Reschedule)
+    smp::open();
+    system.run(0, Input::Reschedule)
 }
 
 fn stack_top() -> VirtAddr {
@@ -104,7 +113,7 @@ fn machine(
     map: KernelMap,
     facts: Facts,
     (features, tsc): (&Features, u64),
-) -> (Machine, MemoryMap) {
+) -> (Machine, MemoryMap, Processors) {
     let firmware = firmware::read(&map, facts.rsdp);
     // SAFETY: called once, with interrupts off and traps installed.
     let mut local = unsafe { Local::enable(&map) };
@@ -117,8 +126,9 @@ fn machine(
         // SAFETY: called once.
         contexts: unsafe { Contexts::new() },
         fpu: fpu::Method::enable(features),
-        loaded: NOBODY,
-        gs_base: Canonical::ZERO,
+        cpu: 0,
+        online: 1,
+        own: [Own::NOTHING; CPUS],
         spaces: Spaces::new(direct_map::frame(map.root())),
         records,
         clock,
@@ -130,7 +140,7 @@ fn machine(
         image: facts.image,
         framebuffer: facts.framebuffer,
     };
-    (machine, map.into_free())
+    (machine, map.into_free(), firmware.processors)
 }
 
 fn prepare(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) {
@@ -148,5 +158,6 @@ fn prepare(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) 
 fn announce(machine: &Machine, free: &MemoryMap) {
     let log = Log::Console.text("neutrino: ").decimal(free.length() / 1024).text(" KiB free, TSC ");
     let log = log.decimal(machine.clock.page().tsc_hz).text(" Hz, boot image ");
-    log.decimal(machine.image.length / 1024).text(" KiB\n");
+    let log = log.decimal(machine.image.length / 1024).text(" KiB, CPUs ");
+    log.decimal(machine.online as u64).text("\n");
 }

@@ -34,7 +34,7 @@ multiboot_end:
 .globl boot_stack_guard
 boot_stack_guard:
     .skip 4096
-    .skip 32768
+    .skip 65536
 .globl boot_stack_top
 boot_stack_top:
 .globl boot_pml4, boot_pdpt_low, boot_pdpt_high, boot_pd
@@ -131,7 +131,8 @@ start_long:
 
 .align 8
 boot_gdt:
-    .quad 0, 0x00209a0000000000
+    .quad 0, 0x00209a0000000000, 0x00cf9a000000ffff, 0x00cf92000000ffff
+.globl boot_gdt
 boot_gdt_pointer:
     .short 15
     .long boot_gdt

@@ -4,6 +4,7 @@
 //! so that one area has one size.
 
 use core::arch::asm;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 
@@ -43,6 +44,15 @@ impl Area {
     }
 }
 
+static USES_XSAVE: AtomicBool = AtomicBool::new(false);
+
+/// Saves the live state, for another CPU that asks for it.
+pub(super) fn save_asked(area: &mut Area) {
+    let method =
+        if USES_XSAVE.load(Ordering::Relaxed) { Method::Xsave } else { Method::Fxsave };
+    method.save(area);
+}
+
 /// How this CPU saves state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Method {
@@ -64,6 +74,7 @@ impl Method {
         state.set(XCr0Flags::AVX, features.avx);
         // SAFETY: the CPU has XSAVE and each state named; CR4.OSXSAVE is set.
         unsafe { XCr0::write(state) };
+        USES_XSAVE.store(true, Ordering::Relaxed);
         if features.xsaveopt { Self::Xsaveopt } else { Self::Xsave }
     }
 

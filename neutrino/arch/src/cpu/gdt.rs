@@ -21,7 +21,7 @@ const USER_CODE: SegmentSelector = SegmentSelector(0x23);
 /// Loads the segments and the TSS out of a CPU's block.
 pub(super) fn install(block: &mut PerCpu) {
     let mut stacks = block.tss.interrupt_stack_table;
-    for (place, top) in stacks.iter_mut().zip(percpu::exception_stack_tops()) {
+    for (place, top) in stacks.iter_mut().zip(percpu::exception_stack_tops(block.index())) {
         *place = top;
     }
     block.tss.interrupt_stack_table = stacks;

@@ -5,17 +5,18 @@ pub(crate) mod fpu;
 mod gdt;
 mod idt;
 pub(crate) mod percpu;
+pub(crate) mod remote;
 
 use x86_64::VirtAddr;
 
-/// Sets up CPU 0 so that it can run user code and take traps.
+/// Sets up the CPU that runs so that it can run user code and take traps.
 ///
 /// # Safety
-/// - Called once, at boot, with interrupts off.
+/// - Called once for each CPU, at boot, with interrupts off.
 /// - `stack` is the end of the kernel stack in use.
-pub(crate) unsafe fn install(stack: VirtAddr) {
-    // SAFETY: called once, at boot.
-    let block = unsafe { percpu::boot_block() };
+pub(crate) unsafe fn install(cpu: usize, stack: VirtAddr) {
+    // SAFETY: called once for each, at boot.
+    let block = unsafe { percpu::block(cpu) };
     gdt::install(block);
     idt::install();
     percpu::install(block, stack);

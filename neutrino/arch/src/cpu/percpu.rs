@@ -1,7 +1,6 @@
 //! What each CPU has for itself; GS base points here while the kernel runs.
 //!
-//! The assembly entries know the offsets of the first four words. Only CPU 0 is started; nothing here
-//! assumes that.
+//! The assembly entries know the offsets of the first four words.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -20,6 +19,7 @@ pub(crate) struct PerCpu {
     context_top: u64,
     kernel_stack: u64,
     foreign_entry: u64,
+    index: u64,
     pub(super) tss: TaskStateSegment,
     pub(super) gdt: GlobalDescriptorTable<8>,
 }
@@ -28,6 +28,7 @@ const _: () = assert!(offset_of!(PerCpu, scratch) == 0);
 const _: () = assert!(offset_of!(PerCpu, context_top) == 8);
 const _: () = assert!(offset_of!(PerCpu, kernel_stack) == 16);
 const _: () = assert!(offset_of!(PerCpu, foreign_entry) == 24);
+const _: () = assert!(offset_of!(PerCpu, index) == 32);
 const RSP0: usize = offset_of!(PerCpu, tss) + offset_of!(TaskStateSegment, privilege_stack_table);
 
 /// NMI, #DF, #MC and #DB.
@@ -49,6 +50,27 @@ static STACKS: Shared<[[ExceptionStack; EXCEPTION_STACKS]; CPUS]> = Shared(Unsaf
     [const { [const { ExceptionStack([0; EXCEPTION_STACK_SIZE]) }; EXCEPTION_STACKS] }; CPUS],
 ));
 
+/// Bytes of the kernel stack of a CPU other than 0, with the page at its end that is absent.
+const KERNEL_STACK_SIZE: usize = 32768;
+
+#[repr(C, align(4096))]
+struct KernelStack([u8; KERNEL_STACK_SIZE]);
+
+#[unsafe(link_section = ".bss..tables")]
+static KERNEL_STACKS: Shared<[KernelStack; CPUS]> =
+    Shared(UnsafeCell::new([const { KernelStack([0; KERNEL_STACK_SIZE]) }; CPUS]));
+
+/// The end of the kernel stack of a CPU other than 0.
+pub(crate) fn kernel_stack_top(cpu: usize) -> VirtAddr {
+    VirtAddr::from_ptr(KERNEL_STACKS.0.get()) + ((cpu + 1) * KERNEL_STACK_SIZE) as u64
+}
+
+/// Whether a page lies below a kernel stack, to be left out.
+pub(crate) fn is_stack_guard(page: u64) -> bool {
+    let offset = page.wrapping_sub(KERNEL_STACKS.0.get().addr() as u64);
+    offset < (CPUS * KERNEL_STACK_SIZE) as u64 && offset.is_multiple_of(KERNEL_STACK_SIZE as u64)
+}
+
 impl PerCpu {
     const fn new() -> Self {
         Self {
@@ -56,30 +78,54 @@ impl PerCpu {
             context_top: 0,
             kernel_stack: 0,
             foreign_entry: 0,
+            index: 0,
             tss: TaskStateSegment::new(),
             gdt: GlobalDescriptorTable::empty(),
         }
     }
 }
 
-/// The block of CPU 0, for its set-up at boot.
+/// The block of a CPU, for its set-up at boot.
 ///
 /// # Safety
-/// - Called once, at boot.
-pub(super) unsafe fn boot_block() -> &'static mut PerCpu {
-    let block = BLOCKS.0.get().cast::<PerCpu>();
-    // SAFETY: the element exists; called once, so this is the only reference to it.
-    unsafe { &mut *block }
+/// - Called once for each CPU, at boot.
+pub(super) unsafe fn block(cpu: usize) -> &'static mut PerCpu {
+    let block = BLOCKS.0.get().cast::<PerCpu>().wrapping_add(cpu & (CPUS - 1));
+    // SAFETY: the index is masked, so the element exists; called once, so this is the only reference
+    // to it.
+    let block = unsafe { &mut *block };
+    block.index = cpu as u64;
+    block
 }
 
-/// The tops of CPU 0's exception stacks.
-pub(super) fn exception_stack_tops() -> [VirtAddr; EXCEPTION_STACKS] {
+const _: () = assert!(CPUS.is_power_of_two());
+
+/// The number of the CPU that runs.
+#[inline(always)]
+pub(crate) fn index() -> usize {
+    let index: usize;
+    // SAFETY: GS points to this CPU's block in the kernel; the word never changes after its set-up.
+    unsafe {
+        asm!("mov {}, gs:[32]", out(reg) index, options(nostack, preserves_flags, readonly));
+    }
+    index
+}
+
+/// The tops of a CPU's exception stacks.
+pub(super) fn exception_stack_tops(cpu: u64) -> [VirtAddr; EXCEPTION_STACKS] {
     let first = VirtAddr::from_ptr(STACKS.0.get());
-    let mut size = 0;
+    let mut size = cpu * (EXCEPTION_STACKS * EXCEPTION_STACK_SIZE) as u64;
     [(); EXCEPTION_STACKS].map(|()| {
         size += EXCEPTION_STACK_SIZE as u64;
         first + size
     })
+}
+
+impl PerCpu {
+    /// Its CPU's number.
+    pub(super) const fn index(&self) -> u64 {
+        self.index
+    }
 }
 
 /// Points GS at a block and gives it the kernel stack that ends at `stack`.

@@ -21,6 +21,8 @@ const USER_CODE: u64 = 0x23;
 const USER_DATA: u64 = 0x1b;
 /// The frame is not one that SYSCALL made: all registers are loaded, by IRET.
 const KIND_FULL: u64 = 0;
+/// SYSCALL made it.
+const KIND_CALL: u64 = 0x100;
 /// CF PF AF ZF SF TF DF OF, RF, AC, ID: what a user may set.
 const USER_FLAGS: u64 = 0x25_0dd5;
 /// IF, and the bit that is always 1.
@@ -258,6 +260,16 @@ impl Context {
         self.frame.rsi = head.packed();
         self.frame.r14 = head.srcmsglen;
         self.frame.r15 = head.dstmsglen;
+    }
+
+    /// If the frame is that of a call which was not looked at yet, makes the thread call again when
+    /// it runs again.
+    pub(crate) fn call_again(&mut self) {
+        /// Bytes of SYSCALL.
+        const LENGTH: u64 = 2;
+        if self.frame.kind == KIND_CALL {
+            self.frame.rip = self.frame.rip.wrapping_sub(LENGTH);
+        }
     }
 
     /// Gives a thread its first registers.

@@ -1,9 +1,11 @@
 //! The local APIC of the CPU that runs, and its one-shot timer.
+//!
+//! Each CPU finds its own registers at the same place, so one object does for all.
 
 use x2apic::lapic::{LocalApic, LocalApicBuilder, TimerDivide, TimerMode, xapic_base};
 use x86_64::registers::model_specific::Msr;
 
-use super::{ERROR_VECTOR, RESCHEDULE_VECTOR, SPURIOUS_VECTOR, TIMER_VECTOR};
+use super::{ERROR_VECTOR, SPURIOUS_VECTOR, TIMER_VECTOR, ipi};
 use crate::cpu::features::Features;
 use crate::mmu::kernel_map::KernelMap;
 use crate::panic::needed;
@@ -14,7 +16,8 @@ const TSC_DEADLINE: u32 = 0x6e0;
 #[derive(Debug)]
 pub(crate) struct Local(LocalApic);
 
-// SAFETY: only CPU 0 runs, so the registers reached are always its own.
+// SAFETY: a CPU reaches its own registers through it, whoever made it; it is used inside the kernel
+// lock, and at boot.
 unsafe impl Send for Local {}
 
 impl Local {
@@ -25,6 +28,22 @@ impl Local {
     pub(crate) unsafe fn enable(map: &KernelMap) -> Self {
         // SAFETY: reads an MSR that every 64-bit CPU has.
         let registers = map.map_device(unsafe { xapic_base() });
+        // SAFETY: the registers are mapped uncached.
+        let local = unsafe { Self::enable_at(registers) };
+        ipi::set_registers(registers);
+        local
+    }
+
+    /// The same on another CPU, with interrupts off and traps installed.
+    pub(crate) fn enable_other(features: &Features) {
+        // SAFETY: the registers are mapped uncached, at the same address for all.
+        let mut own = unsafe { Self::enable_at(ipi::registers()) };
+        own.use_deadlines(features);
+    }
+
+    /// # Safety
+    /// - `registers` are those of a local APIC, mapped uncached.
+    unsafe fn enable_at(registers: u64) -> Self {
         let built = LocalApicBuilder::new()
             .timer_vector(TIMER_VECTOR.into())
             .error_vector(ERROR_VECTOR.into())
@@ -74,9 +93,10 @@ impl Local {
         unsafe { deadline.write(tsc) };
     }
 
-    /// Asks another CPU to enter the kernel.
-    pub(crate) fn reschedule(&mut self, cpu: u32) {
-        // SAFETY: the vector has a stub.
-        unsafe { self.0.send_ipi(RESCHEDULE_VECTOR, cpu) };
+    /// The number of this CPU's APIC.
+    pub(crate) fn id(&self) -> u32 {
+        // SAFETY: reads a register.
+        let id = unsafe { self.0.id() };
+        if ipi::is_x2apic() { id } else { id >> 24 }
     }
 }

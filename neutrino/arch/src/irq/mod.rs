@@ -2,6 +2,8 @@
 
 #[cfg(not(test))]
 pub(crate) mod ioapic;
+#[cfg(not(test))]
+pub(crate) mod ipi;
 pub(crate) mod lines;
 #[cfg(not(test))]
 pub(crate) mod local;

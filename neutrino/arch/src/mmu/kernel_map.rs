@@ -14,6 +14,7 @@ use super::direct_map::{self, PAGE, read_word, write_word};
 use super::space::{ADDRESS, NO_EXECUTE, PRESENT, UNCACHED, WRITE};
 use crate::boot::memory_map::{MemoryMap, Range};
 use crate::cpu::features::Features;
+use crate::cpu::percpu;
 use crate::panic::needed;
 
 const GLOBAL: u64 = 0x100;
@@ -182,7 +183,7 @@ impl KernelMap {
             }
         }
         // Bound: pages of the static tables.
-        for page in image.tables.pages() {
+        for page in image.tables.pages().filter(|&page| !percpu::is_stack_guard(page)) {
             let frame = self.table();
             self.map(Range::page(page), frame, Rights::Data);
         }

@@ -9,15 +9,19 @@
 //!   them), and every frame in the store is linked through its first word.
 //!
 //! SDM vol. 3, 4.5 (4-level paging) and 4.10.4 (what INVLPG drops: the page's translations, and all
-//! cached tables). Other CPUs' TLBs will need a shootdown once they are started.
+//! cached tables). Other CPUs that use a space are noted in `stale` when a page goes or changes there;
+//! `settle` makes them leave the space, which drops all its translations. That happens before a frame
+//! is filled anew or becomes a table, and before the kernel is left.
 
 use core::arch::asm;
 
 use neutrino_abi::memory::USER_END;
-use neutrino_core::limits::SPACES;
+use neutrino_core::limits::{CPUS, SPACES};
 use neutrino_core::machine::{FrameNumber, Page, PageRights, SpaceSlot};
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
+
+use crate::cpu::remote;
 
 use super::direct_map::{self, PAGE, clear, read_word, write_word};
 
@@ -126,15 +130,79 @@ pub(crate) struct Spaces {
     store: FrameNumber,
     stored: usize,
     kernel: FrameNumber,
-    /// What CR3 holds.
-    loaded: u64,
+    /// What CR3 of each CPU holds. A CPU without a thread uses the kernel's table.
+    loaded: [u64; CPUS],
+    /// How many CPUs run.
+    online: usize,
+    /// The CPU that is in the kernel.
+    cpu: usize,
+    /// CPUs (bits) that may have translations that are no more.
+    stale: u8,
 }
+
+const _: () = assert!(CPUS <= 8);
 
 impl Spaces {
     /// No spaces; `kernel` is the top table in use.
     pub(crate) fn new(kernel: FrameNumber) -> Self {
-        let loaded = direct_map::address(kernel);
-        Self { roots: [0; SPACES], store: FrameNumber(0), stored: 0, kernel, loaded }
+        let loaded = [direct_map::address(kernel); CPUS];
+        let store = FrameNumber(0);
+        Self { roots: [0; SPACES], store, stored: 0, kernel, loaded, online: 1, cpu: 0, stale: 0 }
+    }
+
+    /// One more CPU runs.
+    pub(crate) fn add_cpu(&mut self) {
+        self.online = self.online.saturating_add(1);
+    }
+
+    /// The kernel's own top table.
+    pub(crate) fn kernel_root(&self) -> u64 {
+        direct_map::address(self.kernel)
+    }
+
+    /// Names the CPU that is in the kernel.
+    pub(crate) fn set_cpu(&mut self, cpu: usize) {
+        self.cpu = cpu;
+    }
+
+    /// Ends the use that other CPUs make of translations that are no more.
+    #[inline(always)]
+    pub(crate) fn settle(&mut self) {
+        if self.stale != 0 {
+            self.leave_stale();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_stale(&mut self) {
+        let stale = core::mem::take(&mut self.stale);
+        remote::leave_space(stale);
+        // Bound: CPUS.
+        for cpu in (0..CPUS).filter(|cpu| stale >> cpu & 1 != 0) {
+            self.set_left(cpu);
+        }
+    }
+
+    /// Notes that a CPU has left the space that it used.
+    pub(crate) fn set_left(&mut self, cpu: usize) {
+        if let Some(loaded) = self.loaded.get_mut(cpu) {
+            *loaded = direct_map::address(self.kernel);
+        }
+    }
+
+    /// Notes the other CPUs that use a table.
+    fn note_stale(&mut self, root: u64) {
+        // Bound: CPUS.
+        for (cpu, loaded) in self.loaded.iter().enumerate().take(self.online) {
+            if *loaded == root && cpu != self.cpu {
+                self.stale |= 1 << cpu;
+            }
+        }
+    }
+
+    fn is_loaded(&self, root: u64) -> bool {
+        self.loaded.get(self.cpu) == Some(&root)
     }
 
     /// Frames in the store.
@@ -190,9 +258,12 @@ impl Spaces {
     /// Forgets a space without pages.
     pub(crate) fn destroy(&mut self, space: SpaceSlot) {
         let Some(root) = self.root(space) else { return };
-        if self.loaded == direct_map::address(root) {
-            self.load(direct_map::address(self.kernel));
+        let address = direct_map::address(root);
+        if self.is_loaded(address) {
+            self.activate(self.cpu, direct_map::address(self.kernel));
         }
+        self.note_stale(address);
+        self.settle();
         self.set_root(space, 0);
         self.store(root);
     }
@@ -202,17 +273,19 @@ impl Spaces {
         direct_map::address(self.root(space).unwrap_or(self.kernel))
     }
 
-    /// Makes a space the one that user code sees.
-    #[inline(always)]
-    pub(crate) fn activate(&mut self, root: u64) {
-        if self.loaded != root {
-            self.load(root);
-        }
+    /// Makes the kernel's own table the one in use, while a CPU has no thread.
+    pub(crate) fn rest(&mut self, cpu: usize) {
+        self.activate(cpu, direct_map::address(self.kernel));
     }
 
+    /// Makes a space the one that user code of the CPU that runs sees.
     #[inline(always)]
-    fn load(&mut self, root: u64) {
-        self.loaded = root;
+    pub(crate) fn activate(&mut self, cpu: usize, root: u64) {
+        let Some(loaded) = self.loaded.get_mut(cpu) else { return };
+        if *loaded == root {
+            return;
+        }
+        *loaded = root;
         // SAFETY: the upper half of every top table maps the kernel, the same in all; a root comes
         // from `root_address`, and `destroy` leaves a table before it goes.
         unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
@@ -228,10 +301,12 @@ impl Spaces {
         tlb::flush(VirtAddr::new_truncate(address));
     }
 
-    fn flush(&self, root: FrameNumber, address: u64) {
-        if self.loaded == direct_map::address(root) {
+    fn flush(&mut self, root: FrameNumber, address: u64) {
+        let root = direct_map::address(root);
+        if self.is_loaded(root) {
             tlb::flush(VirtAddr::new_truncate(address));
         }
+        self.note_stale(root);
     }
 
     /// Maps a page, replacing what was there.
@@ -283,8 +358,11 @@ impl Spaces {
             if count_down(place) {
                 break;
             }
-            self.store(frame_of(place.get()));
+            let table = frame_of(place.get());
             place.set(0);
+            self.flush(root, address);
+            self.settle();
+            self.store(table);
         }
         self.flush(root, address);
         Some(page_of(address, entry))

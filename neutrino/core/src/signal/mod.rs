@@ -206,6 +206,8 @@ impl Kernel {
             self.finish_waitinfo(m, t);
         } else if self.threads[t].state.is_blocked() {
             self.interrupt(m, t, Errno::EINTR);
+        } else {
+            self.ask_thread(m, t);
         }
     }
 

@@ -49,14 +49,14 @@ impl Kernel {
     }
 
     /// Threads that could run stop; those that wait go on waiting and stop then.
-    fn park(&mut self, process: ProcessId) {
+    fn park(&mut self, m: &mut impl Machine, process: ProcessId) {
         self.each_thread(process, |kernel, t| match kernel.threads[t].state {
             State::Ready => {
                 kernel.dequeue(t);
                 kernel.transition(t, State::Stopped);
             }
             State::Running => {
-                kernel.take_off(t);
+                kernel.take_off(m, t);
                 kernel.transition(t, State::Stopped);
             }
             State::Vacant
@@ -81,7 +81,7 @@ impl Kernel {
         }
         self.processes[process].life = Life::Stopped;
         self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
-        self.park(process);
+        self.park(m, process);
         self.notify_manager(m, process, Notice::Stopped, number);
     }
 
@@ -91,15 +91,15 @@ impl Kernel {
             return;
         }
         self.processes[process].life = Life::Alive;
-        self.release(m, process);
+        self.release(process);
         self.notify_manager(m, process, Notice::Continued, 0);
     }
 
     /// Threads that are stopped and not held become ready.
-    pub(crate) fn release(&mut self, m: &mut impl Machine, process: ProcessId) {
+    pub(crate) fn release(&mut self, process: ProcessId) {
         self.each_thread(process, |kernel, t| {
             if kernel.threads[t].state == State::Stopped {
-                kernel.make_ready(m, t, sched::End::Back);
+                kernel.make_ready(t, sched::End::Back);
             }
         });
     }
@@ -127,7 +127,7 @@ impl Kernel {
         };
         self.processes[process].life = Life::Ending;
         self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
-        self.park(process);
+        self.park(m, process);
         self.each_thread(process, |kernel, t| kernel.give_up(m, t));
         if self.manager.is_some_and(|channel| self.channels[channel].process == process) {
             m.log(b"kernel: the process manager died; the system stops\n");

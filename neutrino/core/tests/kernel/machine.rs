@@ -191,6 +191,7 @@ impl Devices for Recorder {
         self.armed = deadline;
     }
     fn reschedule(&mut self, _: usize) {}
+    fn stop_cpu(&mut self, _: usize) {}
     fn mask_line(&mut self, line: u32) {
         self.masked.push(line);
     }

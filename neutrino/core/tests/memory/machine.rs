@@ -266,6 +266,7 @@ impl Devices for TestMachine {
     }
     fn arm_timer(&mut self, _: u64) {}
     fn reschedule(&mut self, _: usize) {}
+    fn stop_cpu(&mut self, _: usize) {}
     fn mask_line(&mut self, _: u32) {}
     fn unmask_line(&mut self, _: u32) {}
     fn has_line(&self, _: u32) -> bool {
