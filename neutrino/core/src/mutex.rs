@@ -46,6 +46,9 @@ impl Slot for Mutex {
 }
 linked!(Mutex, Owned, owned);
 
+/// How often a lock is tried while threads on other CPUs change the word.
+const TURNS: u32 = 64;
+
 impl Kernel {
     fn mutex_find(&self, owner: ThreadId, key: &FutexKey) -> Option<MutexId> {
         let owned = self.threads[owner].mutexes;
@@ -64,29 +67,67 @@ impl Kernel {
         let key = self.futex_key(m, t, address, flags)?;
         let place = Place { space: self.space(t), address };
         let tid = self.threads[t].tid;
-        let word: u32 = self.load(m, place)?;
-        let owner_tid = word & futex::TID_MASK;
-        if owner_tid == tid {
-            return Err(Errno::EDEADLK);
+        let mut word: u32 = self.load(m, place)?;
+        // Bound: TURNS.
+        for _ in 0..TURNS {
+            let owner_tid = word & futex::TID_MASK;
+            if owner_tid == tid {
+                return Err(Errno::EDEADLK);
+            }
+            let owner = self.thread_by_tid(owner_tid);
+            let wanted = match owner {
+                _ if owner_tid == 0 => tid | word & futex::OWNER_DIED,
+                Some(_) => word | futex::WAITERS,
+                // It may have unlocked it and ended since the word was read.
+                None => word,
+            };
+            let ready = owner.map(|owner| self.mutex_wait_at(m, t, (owner, &key), (deadline, flags)));
+            let ready = ready.transpose()?;
+            let found = self.memory.compare_exchange(m, place, word, wanted)?;
+            if found != word {
+                word = found;
+                continue;
+            }
+            if owner_tid == 0 {
+                return Ok(Outcome::DONE);
+            }
+            let (owner, at) = owner.zip(ready).ok_or(Errno::ESRCH)?;
+            return self.mutex_wait(m, t, (owner, key), (address, at));
         }
-        if owner_tid == 0 {
-            let taken = tid | word & futex::OWNER_DIED;
-            self.memory.write(m, place, &taken.to_le_bytes())?;
-            return Ok(Outcome::DONE);
-        }
-        let owner = self.thread_by_tid(owner_tid).ok_or(Errno::ESRCH)?;
+        Err(Errno::EAGAIN)
+    }
+
+    /// When a wait for a mutex would end.
+    ///
+    /// # Errors
+    /// What keeps the caller from waiting.
+    fn mutex_wait_at(
+        &self,
+        m: &impl Machine,
+        t: ThreadId,
+        (owner, key): (ThreadId, &FutexKey),
+        (deadline, flags): (u64, u32),
+    ) -> Result<u64, Errno> {
         self.may_wait(t)?;
         let at = self.point(m, deadline, flags & futex::REALTIME != 0);
         if at <= m.now() {
             return Err(Errno::ETIMEDOUT);
         }
-        let known = self.mutex_find(owner, &key);
-        if known.is_none() && !self.mutexes.has_room(1) {
+        if self.mutex_find(owner, key).is_none() && !self.mutexes.has_room(1) {
             return Err(Errno::EAGAIN);
         }
-        let contended = word | futex::WAITERS;
-        self.memory.write(m, place, &contended.to_le_bytes())?;
-        // Commit: nothing below fails.
+        Ok(at)
+    }
+
+    /// Waits for a mutex whose word says that somebody waits.
+    fn mutex_wait(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        (owner, key): (ThreadId, FutexKey),
+        (address, at): (u64, u64),
+    ) -> Result<Outcome, Errno> {
+        let known = self.mutex_find(owner, &key);
         let Some(mutex) = known.or_else(|| self.mutex_add(owner, key)) else {
             return Err(Errno::EAGAIN);
         };
