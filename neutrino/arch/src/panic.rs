@@ -1,11 +1,13 @@
-//! The epitaph: what happened, the registers, a back-trace; then the end.
+//! The epitaph: what happened, the registers, a back-trace; then the end. The other CPUs are stopped
+//! by NMI first, wherever they are.
 //!
 //! It takes no lock and assumes nothing about GS. Names come from the boot image's file
 //! `boot/neutrino.map` (lines of `address name`, ascending), which works for every boot loader;
 //! without it there are addresses, for `cargo xtask why`.
 
+use core::arch::x86_64::__cpuid;
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use neutrino_abi::image::Image;
 use neutrino_abi::wire::Wire;
@@ -16,6 +18,7 @@ use x86_64::registers::control::{Cr2, Cr3};
 use crate::boot;
 use crate::boot::memory_map::Range;
 use crate::entry::context::Frame;
+use crate::irq::ipi;
 use crate::log::Log;
 use crate::power;
 
@@ -26,7 +29,8 @@ const FRAMES: usize = 32;
 /// Exit status of QEMU: 2 x 50 + 1.
 const FAILURE: u32 = 50;
 
-static IS_PANICKING: AtomicBool = AtomicBool::new(false);
+/// One more than the local APIC of the CPU that panics; 0 while none does.
+static PANICKING: AtomicU32 = AtomicU32::new(0);
 static IMAGE_ADDRESS: AtomicU64 = AtomicU64::new(0);
 static IMAGE_LENGTH: AtomicU64 = AtomicU64::new(0);
 static TEXT_START: AtomicU64 = AtomicU64::new(0);
@@ -104,20 +108,28 @@ extern "C" fn fatal_trap(frame: &Frame) -> ! {
     end()
 }
 
-/// A panic inside a panic ends at once.
+/// A panic inside a panic ends at once, and another CPU's never begins.
 fn begin() -> Log {
     interrupts::disable();
-    if IS_PANICKING.swap(true, Ordering::Relaxed) {
-        end();
+    // GS may be the user's here: CPUID knows the CPU without it.
+    let own = (__cpuid(1).ebx >> 24).wrapping_add(1);
+    match PANICKING.compare_exchange(0, own, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => ipi::stop_others(),
+        Err(other) if other == own => end(),
+        Err(_) => rest(),
     }
     Log::Epitaph
 }
 
-fn end() -> ! {
-    power::debug_exit(FAILURE);
+fn rest() -> ! {
     loop {
         hlt();
     }
+}
+
+fn end() -> ! {
+    power::debug_exit(FAILURE);
+    rest()
 }
 
 fn back_trace(first: u64) {

@@ -3,11 +3,13 @@
 use core::hash::{Hash, Hasher};
 
 use crate::Kernel;
+use crate::cpu::Cpu;
 use crate::handles::{Place, Target};
 use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::{ConnectionId, Phase};
 use crate::ipc::event::Action;
 use crate::list::List;
+use crate::smp::Attention;
 use crate::thread::{NO_EXTRA, Plain, Queue, Server, State, Takes, Thread, ThreadId};
 
 type Verdict = Result<(), &'static str>;
@@ -190,14 +192,38 @@ impl Kernel {
             let is_running = thread.state == State::Running;
             claim(is_current == is_running, "I8: the current thread does not run")?;
         }
-        for cpu in &self.cpus {
+        let quiet = |cpu: &Cpu| cpu.attention == Attention::Quiet;
+        for (index, cpu) in self.cpus.iter().enumerate().take(self.online) {
             let level = cpu.current.get().map(|current| self.threads[current].effective.0);
-            let waiting = cpu.ready.iter().rposition(|queue| !queue.is_empty());
-            let outranked =
-                waiting.is_some_and(|waiting| level.is_none_or(|l| usize::from(l) < waiting));
-            claim(!outranked, "I8: a more important thread is ready")?;
+            let outranks = |t: ThreadId| level.is_none_or(|level| level < self.threads[t].effective.0);
+            let ready = self.threads.iter().filter(|(_, thread)| thread.state == State::Ready);
+            let mut waiting = ready.filter(|&(t, _)| self.allows(t, index) && !self.is_asked_for(t));
+            let outranked = waiting.any(|(t, _)| outranks(t));
+            claim(!outranked || !quiet(cpu), "I8: a more important thread is ready")?;
         }
-        Ok(())
+        self.check_cpus()
+    }
+
+    /// Whether a CPU was asked to run a thread.
+    fn is_asked_for(&self, t: ThreadId) -> bool {
+        let asked = self.cpus.iter().filter(|cpu| cpu.attention == Attention::Asked);
+        asked.filter_map(Cpu::first).any(|first| first == t)
+    }
+
+    /// I10, and that some CPU's timer comes before the first deadline.
+    fn check_cpus(&self) -> Verdict {
+        for (id, thread) in self.threads.iter() {
+            let cpu = usize::from(thread.cpu);
+            claim(cpu < self.online && self.allows(id, cpu), "I10: a thread is on a wrong CPU")?;
+        }
+        for (index, cpu) in self.cpus.iter().enumerate() {
+            let mut queued = cpu.ready.iter().flat_map(|queue| queue.iter(&self.threads));
+            let all_own = queued.all(|t| usize::from(self.threads[t].cpu) == index);
+            claim(all_own, "I10: a thread is on the queue of another CPU")?;
+        }
+        let first = self.deadlines.first();
+        let is_watched = self.cpus.iter().take(self.online).any(|cpu| cpu.timer <= first);
+        claim(first == u64::MAX || is_watched, "no timer comes before the first deadline")
     }
 
     /// Queued pulses are counted and listed once.
@@ -291,7 +317,11 @@ impl Kernel {
             let times = (thread.timeout.is_some(), thread.deadline.is_some());
             let serves = (thread.serving, thread.serves, thread.served_by, thread.inherited);
             (id, waits, thread.base, thread.effective, times, serves).hash(&mut hash);
+            (thread.cpu, thread.run_mask, thread.hold).hash(&mut hash);
             thread.mutexes.is_empty().hash(&mut hash);
+        }
+        for cpu in &self.cpus {
+            (cpu.current, cpu.attention).hash(&mut hash);
         }
         for (id, channel) in self.channels.iter() {
             (id, channel.pulses.iter(&self.pulses).count()).hash(&mut hash);
@@ -380,6 +410,12 @@ impl Kernel {
         let before = self.monitor.inversions;
         self.watch_inversions(0);
         self.monitor.inversions.wrapping_sub(before)
+    }
+
+    /// The thread that a CPU runs; for tests.
+    #[must_use]
+    pub fn running_on(&self, cpu: usize) -> Option<crate::machine::ThreadSlot> {
+        self.cpus.get(cpu)?.current.get().map(crate::thread::slot)
     }
 
     /// The server-side number of a thread's connection; for tests.

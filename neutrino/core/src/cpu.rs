@@ -1,7 +1,7 @@
 //! What each CPU has of its own.
 
 use crate::list::List;
-use crate::slab::Maybe;
+use crate::slab::{Id, Maybe};
 use crate::smp::Attention;
 use crate::thread::{Queue, Thread};
 
@@ -53,6 +53,11 @@ impl Cpu {
             base = base.wrapping_sub(64);
         }
         None
+    }
+
+    /// The first thread of the highest level.
+    pub(crate) fn first(&self) -> Option<Id<Thread>> {
+        self.ready.get(usize::from(self.highest()?))?.first()
     }
 
     /// The highest level below another with a ready thread.

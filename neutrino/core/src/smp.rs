@@ -122,9 +122,7 @@ impl Kernel {
         let rank = self.rank(cpu);
         let own = self.cpus.get(cpu)?;
         let highest = own.highest().filter(|&level| rank.is_none_or(|rank| level > rank));
-        let queue = highest.and_then(|level| own.ready.get(usize::from(level)));
-        let waiting = queue.and_then(|queue| queue.first());
-        self.elsewhere(cpu, highest.max(rank)).or(waiting)
+        self.elsewhere(cpu, highest.max(rank)).or(highest.and(own.first()))
     }
 
     /// Moves a ready thread to the queue of another CPU.

@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) kernel: Box<Kernel>,
     pub(crate) machine: Recorder,
     pub(crate) running: Option<ThreadSlot>,
+    /// The CPU that enters the kernel; `running` is what it runs.
+    pub(crate) cpu: usize,
     pub(crate) space: SpaceSlot,
     next_pid: u32,
     /// How much time an entry takes.
@@ -54,8 +56,9 @@ impl World {
         kernel.boot_start(&mut machine, boot.thread, DATA, DATA + DATA_LENGTH, 7);
         let (running, space) = (None, boot.space);
         let (next_pid, pace, is_checked) = (2, 0, true);
-        let twin = None;
-        let mut world = Self { kernel, machine, running, space, next_pid, pace, is_checked, twin };
+        let (twin, cpu) = (None, 0);
+        let mut world =
+            Self { kernel, machine, running, cpu, space, next_pid, pace, is_checked, twin };
         world.enter(Input::Reschedule);
         world
     }
@@ -66,7 +69,8 @@ impl World {
         if self.twin.is_some() {
             self.enter_both(input);
         } else {
-            self.running = self.kernel.enter(&mut self.machine, 0, input);
+            self.running = self.kernel.enter(&mut self.machine, self.cpu, input);
+            assert_eq!(self.running, self.kernel.running_on(self.cpu));
         }
         if self.is_checked {
             assert_eq!(self.kernel.check(), Ok(()), "after {input:?}");
@@ -89,6 +93,12 @@ impl World {
             assert_eq!(running, self.running, "who runs after {input:?}");
             twin.compare(&self.kernel, &self.machine, &input);
         }
+    }
+
+    /// Goes on with another CPU.
+    pub(crate) fn on(&mut self, cpu: usize) {
+        self.cpu = cpu;
+        self.running = self.kernel.running_on(cpu);
     }
 
     /// A call of the running thread: its result, or `None` if it has none yet.
