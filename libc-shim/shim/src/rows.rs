@@ -230,8 +230,8 @@ rows! {
     __NR_tkill "tkill" => signal::tkill, Always, Supported;
     __NR_time "time" => time::time, Always, Supported;
     __NR_futex "futex" => thread::futex, IfAsked, Partial("no FUTEX_WAIT_REQUEUE_PI");
-    __NR_sched_setaffinity "sched_setaffinity" => system::sched_setaffinity, Always, Partial("threads run on every processor");
-    __NR_sched_getaffinity "sched_getaffinity" => system::sched_getaffinity, Always, Partial("threads run on every processor");
+    __NR_sched_setaffinity "sched_setaffinity" => system::sched_setaffinity, Always, Partial("threads of the caller's process");
+    __NR_sched_getaffinity "sched_getaffinity" => system::sched_getaffinity, Always, Partial("threads of the caller's process");
     __NR_set_thread_area "set_thread_area" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_io_setup "io_setup" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_io_destroy "io_destroy" => system::absent, Never, Refused(Errno::ENOSYS);

@@ -51,27 +51,21 @@ pub(crate) fn getcpu(_: &mut Caller<'_>, [cpu, node, ..]: Args) -> Outcome {
     Ok(0)
 }
 
-/// The set of all processors.
-fn processors() -> Result<u64, Errno> {
-    let mut info = SystemInfo::default();
-    sys::system_info(&mut info)?;
-    Ok(u64::MAX.checked_shr(64_u32.saturating_sub(info.cpus)).unwrap_or(1))
-}
-
-/// `sched_getaffinity(tid, size, mask)`: every thread may run everywhere.
-pub(crate) fn sched_getaffinity(_: &mut Caller<'_>, [_, size, mask, ..]: Args) -> Outcome {
+/// `sched_getaffinity(tid, size, mask)`.
+pub(crate) fn sched_getaffinity(_: &mut Caller<'_>, [tid, size, mask, ..]: Args) -> Outcome {
     if size < 8 || size % 8 != 0 {
         return Err(Errno::EINVAL);
     }
-    copy::write(mask, &processors()?)?;
+    let set = sys::thread_ctl(low(tid), thread_ctl::GET_RUN_MASK, 0)?;
+    copy::write(mask, &set)?;
     Ok(8)
 }
 
-/// `sched_setaffinity(tid, size, mask)`: any mask with a processor in it is taken as "everywhere".
-pub(crate) fn sched_setaffinity(_: &mut Caller<'_>, [_, size, mask, ..]: Args) -> Outcome {
+/// `sched_setaffinity(tid, size, mask)`: also what the thread makes may run there only.
+pub(crate) fn sched_setaffinity(_: &mut Caller<'_>, [tid, size, mask, ..]: Args) -> Outcome {
     let wanted =
         if size >= 8 { copy::read::<u64>(mask)? } else { u64::from(copy::read::<u8>(mask)?) };
-    if wanted & processors()? == 0 { Err(Errno::EINVAL) } else { Ok(0) }
+    sys::thread_ctl(low(tid), thread_ctl::RUN_MASK_INHERIT, wanted)
 }
 
 /// `getrandom(buffer, count, flags)`: from `/dev/urandom`.

@@ -294,13 +294,14 @@ impl Kernel {
         hash.finish()
     }
 
-    /// The same for what the CPUs do. The end of a slice that is over counts as now.
+    /// The same for what the CPUs do. The end of a slice that is over counts as now, as does a timer.
     #[must_use]
     pub fn schedule(&self) -> u64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         for cpu in &self.cpus {
             let slice_end = cpu.slice_end.max(cpu.since);
-            crate::cpu::Cpu { slice_end, ..*cpu }.hash(&mut hash);
+            let timer = cpu.timer.max(cpu.since);
+            crate::cpu::Cpu { slice_end, timer, ..*cpu }.hash(&mut hash);
         }
         self.counters.hash(&mut hash);
         self.sequence.hash(&mut hash);

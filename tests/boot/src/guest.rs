@@ -33,18 +33,24 @@ impl Suite {
     }
 }
 
-/// Builds the tests in `out`, runs them in the guest and returns one report for each. A test that
+/// Builds the tests in `out`, runs them in the guest with so many CPUs and returns one report for
+/// each. A test that
 /// was not reached has failed.
 ///
 /// # Errors
 /// A sentence about what could not be built or started.
-pub fn run(suite: Suite, out: &Path, limit: Duration) -> Result<Vec<Report>, String> {
+pub fn run(
+    suite: Suite,
+    out: &Path,
+    cpus: &str,
+    limit: Duration,
+) -> Result<Vec<Report>, String> {
     let out = out.join(suite.name());
     build(suite, &out)?;
     let files = files(&out)?;
     let add: Vec<String> =
         files.iter().map(|name| format!("{}:{FOLDER}/{name}", out.join(name).display())).collect();
-    let mut options = vec!["--direct"];
+    let mut options = vec!["--direct", "--smp", cpus];
     add.iter().for_each(|argument| options.extend(["--add", argument]));
     let names = files.iter().map(String::as_str);
     let names: Vec<&str> = names.filter(|name| !HELPERS.contains(name)).collect();

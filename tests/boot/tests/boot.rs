@@ -1,5 +1,6 @@
 //! Boots the self-test image once for each way to boot and reports every test in it; then runs shell
-//! tests and the programs of `tests/guest`, each in one boot of the whole system.
+//! tests, and the programs of `tests/guest` with one CPU and with two, each in one boot of the whole
+//! system.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::print_stdout,
@@ -15,7 +16,7 @@ use std::time::Duration;
 const MANIFEST: &str = "rootfs/selftest.toml";
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// All the programs of `tests/guest`, in one boot.
+/// All the programs of `tests/guest`, in one boot; two CPUs may share one of the host's.
 const GUEST_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the guest's shell is tested with.
@@ -29,9 +30,12 @@ const TESTS_AT_LEAST: usize = 11;
 const SCENARIOS_AT_LEAST: usize = 20;
 
 /// The ways to boot: a name, and options of `cargo xtask run`.
-const WAYS: [(&str, &[&str]); 4] = [
+const WAYS: [(&str, &[&str]); 7] = [
     ("direct", &["--direct"]),
     ("direct_icount", &["--direct", "--icount"]),
+    ("smp_2", &["--direct", "--smp", "2"]),
+    ("smp_2_icount", &["--direct", "--smp", "2", "--icount"]),
+    ("smp_8", &["--direct", "--smp", "8"]),
     ("bios", &[]),
     ("uefi", &["--uefi"]),
 ];
@@ -92,13 +96,13 @@ fn main() -> ExitCode {
             report("inversion::every_scenario_reports", is_short.then_some(text.as_str()));
         }
     }
-    for suite in [Suite::Guest, Suite::Qnx] {
-        let name = suite.name();
-        match guest::run(suite, Path::new(env!("CARGO_TARGET_TMPDIR")), GUEST_LIMIT) {
-            Err(why) => report(name, Some(&why)),
+    for (suite, cpus) in [(Suite::Guest, "1"), (Suite::Guest, "2"), (Suite::Qnx, "1")] {
+        let way = if cpus == "1" { suite.name().to_owned() } else { format!("{}_smp_{cpus}", suite.name()) };
+        match guest::run(suite, Path::new(env!("CARGO_TARGET_TMPDIR")), cpus, GUEST_LIMIT) {
+            Err(why) => report(&way, Some(&why)),
             Ok(results) => {
                 for one in &results {
-                    report(&format!("{name}::{}", one.name), one.failure.as_deref());
+                    report(&format!("{way}::{}", one.name), one.failure.as_deref());
                 }
             }
         }
