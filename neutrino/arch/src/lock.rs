@@ -2,7 +2,7 @@
 //!
 //! A ticket lock in which the next in line may be passed over if it does not come: under an emulator
 //! its host thread may not run for milliseconds, and nobody else could enter the kernel meanwhile
-//! (measured: `docs/decisions/0001-one-kernel-lock.md`). CPUs of real hardware always come in time.
+//! (measured: `docs/decisions/0002-one-kernel-lock.md`). CPUs of real hardware always come in time.
 
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;

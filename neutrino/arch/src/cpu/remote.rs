@@ -3,7 +3,7 @@
 //! Who asks holds the kernel lock and waits. Who is asked is in user code, where the interrupt brings
 //! it to the kernel lock; or on its way into or out of the kernel with interrupts off, and so comes
 //! to the lock or to user code within a few instructions. At the lock it serves ([`serve`]), as it
-//! cannot get it before. So every wait ends: see `docs/decisions/0001-one-kernel-lock.md`.
+//! cannot get it before. So every wait ends: see `docs/decisions/0002-one-kernel-lock.md`.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -56,6 +56,11 @@ impl Twin {
         Self { kernel, machine, taken: Taken::default() }
     }
 
+    /// It has one more CPU, too.
+    pub(crate) fn add_cpu(&mut self) {
+        self.kernel.add_cpu();
+    }
+
     /// How often the fast path was taken for a call.
     pub(crate) fn taken(&self, call: u64) -> usize {
         self.taken.0.get(&call).copied().unwrap_or(0)
@@ -70,14 +75,14 @@ impl Twin {
         &mut self,
         input: Input,
         before: Recorded,
-        took: Took,
+        (took, cpu): (Took, usize),
     ) -> Option<ThreadSlot> {
         if let (Took::Fast, Input::Call(frame)) = (took, &input) {
             *self.taken.0.entry(frame.number).or_default() += 1;
         }
         (self.machine.now, self.machine.results, self.machine.words) =
             (before.now, before.results, before.words);
-        self.kernel.enter_slow(&mut self.machine, 0, input)
+        self.kernel.enter_slow(&mut self.machine, cpu, input)
     }
 
     /// Compares what came of an entry.

@@ -82,13 +82,13 @@ impl World {
         let Some(twin) = &mut self.twin else { return };
         let before = Recorded::of(&self.machine);
         let fast = if let Input::Call(frame) = &input {
-            self.kernel.fast(&mut self.machine, 0, frame)
+            self.kernel.fast(&mut self.machine, self.cpu, frame)
         } else {
             None
         };
         let took = if fast.is_some() { Took::Fast } else { Took::Slow };
-        self.running = fast.or_else(|| self.kernel.enter_slow(&mut self.machine, 0, input));
-        let running = twin.follow(input, before, took);
+        self.running = fast.or_else(|| self.kernel.enter_slow(&mut self.machine, self.cpu, input));
+        let running = twin.follow(input, before, (took, self.cpu));
         if self.is_checked {
             assert_eq!(running, self.running, "who runs after {input:?}");
             twin.compare(&self.kernel, &self.machine, &input);
