@@ -195,9 +195,11 @@ impl Kernel {
         let quiet = |cpu: &Cpu| cpu.attention == Attention::Quiet;
         for (index, cpu) in self.cpus.iter().enumerate().take(self.online) {
             let level = cpu.current.get().map(|current| self.threads[current].effective.0);
-            let outranks = |t: ThreadId| level.is_none_or(|level| level < self.threads[t].effective.0);
+            let outranks =
+                |t: ThreadId| level.is_none_or(|level| level < self.threads[t].effective.0);
             let ready = self.threads.iter().filter(|(_, thread)| thread.state == State::Ready);
-            let mut waiting = ready.filter(|&(t, _)| self.allows(t, index) && !self.is_asked_for(t));
+            let mut waiting =
+                ready.filter(|&(t, _)| self.allows(t, index) && !self.is_asked_for(t));
             let outranked = waiting.any(|(t, _)| outranks(t));
             claim(!outranked || !quiet(cpu), "I8: a more important thread is ready")?;
         }

@@ -67,7 +67,9 @@ impl Cpu {
         for word in self.levels.iter().rev() {
             let below = match level.checked_sub(base) {
                 None => 0,
-                Some(distance @ 0..64) => word & 1_u64.wrapping_shl(distance.into()).wrapping_sub(1),
+                Some(distance @ 0..64) => {
+                    word & 1_u64.wrapping_shl(distance.into()).wrapping_sub(1)
+                }
                 Some(_) => *word,
             };
             if below != 0 {

@@ -81,7 +81,8 @@ impl Kernel {
                 // It may have unlocked it and ended since the word was read.
                 None => word,
             };
-            let ready = owner.map(|owner| self.mutex_wait_at(m, t, (owner, &key), (deadline, flags)));
+            let ready =
+                owner.map(|owner| self.mutex_wait_at(m, t, (owner, &key), (deadline, flags)));
             let ready = ready.transpose()?;
             let found = self.memory.compare_exchange(m, place, word, wanted)?;
             if found != word {

@@ -28,7 +28,12 @@ pub(crate) enum Attention {
 }
 
 const fn bit(cpu: usize) -> RunMask {
-    1_u8.wrapping_shl(cpu as u32 & 7)
+    1_u8.wrapping_shl(cpu.to_le_bytes()[0] as u32 & 7)
+}
+
+/// As threads keep it; below [`CPUS`].
+const fn number(cpu: usize) -> u8 {
+    cpu.to_le_bytes()[0]
 }
 
 impl Kernel {
@@ -44,7 +49,7 @@ impl Kernel {
     }
 
     fn online_mask(&self) -> RunMask {
-        u8::MAX.wrapping_shr(8_u32.wrapping_sub(self.online as u32) & 7)
+        u8::MAX.wrapping_shr(8_u32.wrapping_sub(number(self.online).into()) & 7)
     }
 
     pub(crate) fn allows(&self, t: ThreadId, cpu: usize) -> bool {
@@ -129,7 +134,7 @@ impl Kernel {
     fn migrate(&mut self, t: ThreadId, cpu: usize) {
         if usize::from(self.threads[t].cpu) != cpu {
             self.dequeue(t);
-            self.threads[t].cpu = cpu as u8;
+            self.threads[t].cpu = number(cpu);
             self.enqueue(t, End::Back);
         }
     }
@@ -209,7 +214,7 @@ impl Kernel {
             State::Ready => self.migrate(t, new),
             State::Running => {
                 self.take_off(m, t);
-                self.threads[t].cpu = new as u8;
+                self.threads[t].cpu = number(new);
                 self.transition(t, State::Ready);
                 self.enqueue(t, End::Back);
             }
@@ -224,7 +229,7 @@ impl Kernel {
             | State::Mutex { .. }
             | State::Futex { .. }
             | State::Interrupt
-            | State::Poll(_) => self.threads[t].cpu = new as u8,
+            | State::Poll(_) => self.threads[t].cpu = number(new),
         }
         Ok(())
     }

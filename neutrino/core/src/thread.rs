@@ -323,7 +323,7 @@ impl Thread {
     /// Its own CPU, or the first of a mask that leaves that out.
     pub(crate) fn cpu_in(&self, mask: RunMask) -> u8 {
         let is_in = mask.wrapping_shr(self.cpu.into()) & 1 != 0;
-        if is_in { self.cpu } else { mask.trailing_zeros() as u8 & 7 }
+        if is_in { self.cpu } else { mask.trailing_zeros().to_le_bytes()[0] & 7 }
     }
 }
 

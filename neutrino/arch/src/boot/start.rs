@@ -62,7 +62,8 @@ pub(crate) unsafe fn start(kind: u32, address: u32, tsc: u64) {
     // SAFETY: called once.
     let kernel = unsafe { &mut *KERNEL.0.get() };
     let root = machine.spaces.kernel_root();
-    let count = smp::start_others(&processors, &machine.ram, root, (&machine.clock, &machine.local));
+    let count =
+        smp::start_others(&processors, &machine.ram, root, (&machine.clock, &machine.local));
     // Bound: CPUS.
     for _ in 1..count {
         kernel.add_cpu();

@@ -48,8 +48,7 @@ static USES_XSAVE: AtomicBool = AtomicBool::new(false);
 
 /// Saves the live state, for another CPU that asks for it.
 pub(super) fn save_asked(area: &mut Area) {
-    let method =
-        if USES_XSAVE.load(Ordering::Relaxed) { Method::Xsave } else { Method::Fxsave };
+    let method = if USES_XSAVE.load(Ordering::Relaxed) { Method::Xsave } else { Method::Fxsave };
     method.save(area);
 }
 

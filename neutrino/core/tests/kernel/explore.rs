@@ -245,7 +245,11 @@ impl Scene {
             Move::LateCall => {
                 self.world.on(1 - self.world.cpu);
                 let late = Input::Call(Call::SchedYield {}.encode());
-                return self.world.enter(if self.world.running.is_none() { late } else { Input::Reschedule });
+                return self.world.enter(if self.world.running.is_none() {
+                    late
+                } else {
+                    Input::Reschedule
+                });
             }
             _ => {}
         }
