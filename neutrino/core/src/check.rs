@@ -212,16 +212,16 @@ impl Kernel {
         asked.filter_map(Cpu::first).any(|first| first == t)
     }
 
-    /// I10, and that some CPU's timer comes before the first deadline.
+    /// I11, and that some CPU's timer comes before the first deadline.
     fn check_cpus(&self) -> Verdict {
         for (id, thread) in self.threads.iter() {
             let cpu = usize::from(thread.cpu);
-            claim(cpu < self.online && self.allows(id, cpu), "I10: a thread is on a wrong CPU")?;
+            claim(cpu < self.online && self.allows(id, cpu), "I11: a thread is on a wrong CPU")?;
         }
         for (index, cpu) in self.cpus.iter().enumerate() {
             let mut queued = cpu.ready.iter().flat_map(|queue| queue.iter(&self.threads));
             let all_own = queued.all(|t| usize::from(self.threads[t].cpu) == index);
-            claim(all_own, "I10: a thread is on the queue of another CPU")?;
+            claim(all_own, "I11: a thread is on the queue of another CPU")?;
         }
         let first = self.deadlines.first();
         let is_watched = self.cpus.iter().take(self.online).any(|cpu| cpu.timer <= first);

@@ -270,7 +270,7 @@ pub struct Thread {
     /// The priority it runs at: a function of the rest (see [`crate::priority`]).
     pub(crate) effective: Priority,
     pub(crate) policy: Policy,
-    /// Where it runs, is queued, or ran last (I10).
+    /// Where it runs, is queued, or ran last (I11).
     pub(crate) cpu: u8,
     /// CPUs that it may use, and those that threads it makes may use.
     pub(crate) run_mask: RunMask,
