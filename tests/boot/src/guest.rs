@@ -39,12 +39,7 @@ impl Suite {
 ///
 /// # Errors
 /// A sentence about what could not be built or started.
-pub fn run(
-    suite: Suite,
-    out: &Path,
-    cpus: &str,
-    limit: Duration,
-) -> Result<Vec<Report>, String> {
+pub fn run(suite: Suite, out: &Path, cpus: &str, limit: Duration) -> Result<Vec<Report>, String> {
     let out = out.join(suite.name());
     build(suite, &out)?;
     let files = files(&out)?;

@@ -97,7 +97,11 @@ fn main() -> ExitCode {
         }
     }
     for (suite, cpus) in [(Suite::Guest, "1"), (Suite::Guest, "2"), (Suite::Qnx, "1")] {
-        let way = if cpus == "1" { suite.name().to_owned() } else { format!("{}_smp_{cpus}", suite.name()) };
+        let way = if cpus == "1" {
+            suite.name().to_owned()
+        } else {
+            format!("{}_smp_{cpus}", suite.name())
+        };
         match guest::run(suite, Path::new(env!("CARGO_TARGET_TMPDIR")), cpus, GUEST_LIMIT) {
             Err(why) => report(&way, Some(&why)),
             Ok(results) => {
