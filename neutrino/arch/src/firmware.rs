@@ -90,12 +90,14 @@ fn processors(madt: &PhysicalMapping<Handler<'_>, Madt>) -> Processors {
     const ENABLED: u32 = 1;
     let mut all = Processors::new();
     for entry in madt.get().entries() {
-        match entry {
-            MadtEntry::LocalApic(entry) if entry.flags & ENABLED != 0 => {
-                all.add(entry.apic_id.into());
-            }
-            MadtEntry::LocalX2Apic(entry) if entry.flags & ENABLED != 0 => all.add(entry.x2apic_id),
-            _ => {}
+        if let MadtEntry::LocalApic(entry) = entry
+            && entry.flags & ENABLED != 0
+        {
+            all.add(entry.apic_id.into());
+        } else if let MadtEntry::LocalX2Apic(entry) = entry
+            && entry.flags & ENABLED != 0
+        {
+            all.add(entry.x2apic_id);
         }
     }
     all

@@ -69,8 +69,8 @@ impl Own {
 }
 
 #[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the mask keeps the index below CPUS")]
 fn own(all: &mut [Own; CPUS], cpu: usize) -> &mut Own {
-    // In bounds: masked.
     &mut all[cpu & (CPUS - 1)]
 }
 

@@ -40,6 +40,10 @@ const WAYS: [(&str, &[&str]); 7] = [
     ("uefi", &["--uefi"]),
 ];
 
+/// Suites of programs: a name, and how many CPUs they get.
+const SUITES: [(&str, Suite, &str); 3] =
+    [("guest", Suite::Guest, "1"), ("guest_smp_2", Suite::Guest, "2"), ("qnx", Suite::Qnx, "1")];
+
 fn main() -> ExitCode {
     let (mut passed, mut failed) = (0, 0);
     let mut report = |name: &str, failure: Option<&str>| match failure {
@@ -96,14 +100,9 @@ fn main() -> ExitCode {
             report("inversion::every_scenario_reports", is_short.then_some(text.as_str()));
         }
     }
-    for (suite, cpus) in [(Suite::Guest, "1"), (Suite::Guest, "2"), (Suite::Qnx, "1")] {
-        let way = if cpus == "1" {
-            suite.name().to_owned()
-        } else {
-            format!("{}_smp_{cpus}", suite.name())
-        };
+    for (way, suite, cpus) in SUITES {
         match guest::run(suite, Path::new(env!("CARGO_TARGET_TMPDIR")), cpus, GUEST_LIMIT) {
-            Err(why) => report(&way, Some(&why)),
+            Err(why) => report(way, Some(&why)),
             Ok(results) => {
                 for one in &results {
                     report(&format!("{way}::{}", one.name), one.failure.as_deref());

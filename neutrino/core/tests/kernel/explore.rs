@@ -236,22 +236,12 @@ impl Scene {
     }
 
     fn make(&mut self, step: Move) {
-        match step {
-            Move::Switch => {
-                self.world.on(1 - self.world.cpu);
-                // It comes to run what it was asked to.
-                return self.world.enter(Input::Reschedule);
-            }
-            Move::LateCall => {
-                self.world.on(1 - self.world.cpu);
-                let late = Input::Call(Call::SchedYield {}.encode());
-                return self.world.enter(if self.world.running.is_none() {
-                    late
-                } else {
-                    Input::Reschedule
-                });
-            }
-            _ => {}
+        if matches!(step, Move::Switch | Move::LateCall) {
+            self.world.on(1 - self.world.cpu);
+            let is_late = matches!(step, Move::LateCall) && self.world.running.is_none();
+            let late = Input::Call(Call::SchedYield {}.encode());
+            // Else it comes to run what it was asked to.
+            return self.world.enter(if is_late { late } else { Input::Reschedule });
         }
         let (Some(call), Some(caller)) = (self.call_of(step), self.world.running) else {
             self.world.machine.now += 5_000;
