@@ -257,6 +257,9 @@ macro_rules! for_each_call {
             /// As `MsgReplyReceive` with an answer in registers. `control` is the status (its lower
             /// half), the chid (16 bits) and the answer's length (8 bits).
             0x1058 MsgReplyReceiveRegisters { rcvid: u64, control: u64, w0: u64, w1: u64, w2: u64, w3: u64, w4: u64, w5: u64, message: u64, parts: i64 }
+            /// Controls and reads the trace of what the kernel does (`trace::command`; QNX:
+            /// `TraceEvent`). EPERM without `able::TRACE`, EINVAL, EFAULT, EBUSY.
+            0x1078 TraceEvent { command: u32, first: u64, second: u64, third: u64 }
             /// Makes the caller run at the priority of a client that waits for its reply. ESRCH.
             0x1059 MsgCurrent { rcvid: u64 }
             /// Says whether an event could be delivered to the process behind a rcvid, or to the caller
@@ -399,6 +402,12 @@ macro_rules! define_calls {
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$name { .. } => stringify!($name)),+ }
             }
+        }
+
+        /// The name of the call with this number.
+        #[must_use]
+        pub const fn name_of(number: u64) -> Option<&'static str> {
+            match number { $($number => Some(stringify!($name)),)+ _ => None }
         }
 
         /// The call numbers by name.

@@ -20,6 +20,7 @@ pub mod pulse;
 pub mod sched;
 pub mod signal;
 pub mod time;
+pub mod trace;
 pub mod wire;
 
 pub use errno::Errno;

@@ -45,6 +45,8 @@ pub mod able {
     pub const REBOOT: u64 = 1 << 6;
     /// Attach paths.
     pub const PATHSPACE: u64 = 1 << 7;
+    /// Trace what the kernel does.
+    pub const TRACE: u64 = 1 << 16;
     /// Everything.
     pub const ALL: u64 = u64::MAX;
 }

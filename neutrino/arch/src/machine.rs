@@ -4,10 +4,11 @@ use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
+use neutrino_abi::trace::Record;
 use neutrino_core::limits::CPUS;
 use neutrino_core::machine::{
     CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
-    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
+    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, TraceCounts, UserMemory, WhenFull,
 };
 use x86_64::instructions::port::Port;
 
@@ -27,6 +28,7 @@ use crate::mmu::space::Spaces;
 use crate::mmu::user_copy::FramePart;
 use crate::power::Power;
 use crate::timer::Timer;
+use crate::trace::Rings;
 
 /// The slot that no thread has.
 pub(crate) const NOBODY: ThreadSlot = ThreadSlot(0);
@@ -51,6 +53,7 @@ pub(crate) struct Machine {
     pub(crate) ram: MemoryMap,
     pub(crate) image: PhysicalRange,
     pub(crate) framebuffer: Option<(PhysicalRange, Framebuffer)>,
+    pub(crate) rings: Rings,
 }
 
 /// What one CPU holds.
@@ -443,5 +446,25 @@ impl Devices for Machine {
     fn tsc(&self) -> (u64, u64) {
         let page = self.clock.page();
         (page.tsc_hz, page.tsc_base)
+    }
+
+    fn trace(&mut self, record: &Record) {
+        self.rings.put(record);
+    }
+
+    fn trace_reset(&mut self, when_full: WhenFull) {
+        self.rings.reset(when_full);
+    }
+
+    fn trace_read(&mut self, cpu: usize, into: &mut [Record]) -> usize {
+        self.rings.peek(cpu, into)
+    }
+
+    fn trace_drop(&mut self, cpu: usize, count: usize) {
+        self.rings.drop_oldest(cpu, count);
+    }
+
+    fn trace_counts(&self) -> TraceCounts {
+        self.rings.counts()
     }
 }

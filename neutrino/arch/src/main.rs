@@ -37,6 +37,8 @@ mod panic;
 mod power;
 #[cfg(not(test))]
 mod timer;
+#[cfg(not(test))]
+mod trace;
 
 #[cfg(not(test))]
 core::arch::global_asm!(include_str!("boot/start.s"));

@@ -15,6 +15,7 @@ use crate::ipc::send::SendArgs;
 use crate::machine::Machine;
 use crate::poll::PollArgs;
 use crate::thread::{Takes, ThreadId};
+use crate::trace_calls::TraceArgs;
 
 /// How a call that did not fail ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +263,9 @@ impl Kernel {
                 self.condvar_wait(m, t, &wait, (mutex, mutex_flags))
             }
             Call::SyncMutexUnlock { address, flags } => self.mutex_unlock(m, t, address, flags),
+            Call::TraceEvent { command, first, second, third } => {
+                self.trace_event(m, t, &TraceArgs { command, words: (first, second, third) })
+            }
         }
     }
 }

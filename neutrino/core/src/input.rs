@@ -76,6 +76,8 @@ impl Kernel {
         self.caller = current;
         self.cpu = cpu;
         self.account(m, cpu);
+        self.trace_begin(cpu);
+        self.trace_input(&input, current);
         current.into_iter().for_each(|t| self.touch(t));
         match (input, current) {
             (Input::PageFault { address, access, error }, Some(caller)) => {
@@ -104,8 +106,10 @@ impl Kernel {
             (Input::Call(_) | Input::PageFault { .. } | Input::Exception { .. }, None) => {}
         }
         self.caller = None;
+        self.trace_alarm(m);
         let next = self.choose(m, cpu);
         self.watch_inversions(cpu);
+        self.trace_flush(m);
         next
     }
 
@@ -126,15 +130,19 @@ impl Kernel {
         self.caller = Some(caller);
         self.cpu = cpu;
         self.account(m, cpu);
+        self.trace_call(cpu, caller, frame);
         self.unsettled = false;
         self.call_frame(m, caller, frame);
         self.caller = None;
+        self.trace_alarm(m);
         if !self.unsettled {
+            self.trace_flush(m);
             return Some(slot(caller));
         }
         self.touch(caller);
         let next = self.choose(m, cpu);
         self.watch_inversions(cpu);
+        self.trace_flush(m);
         next
     }
 
@@ -147,9 +155,11 @@ impl Kernel {
             Err(errno) => Err(errno),
         };
         match result {
-            Ok(Outcome::Value(value)) => m.set_result(slot(caller), value),
-            Err(errno) => m.set_result(slot(caller), errno.to_result()),
-            Ok(Outcome::Gone) if self.caller == Some(caller) => {}
+            Ok(Outcome::Value(value)) => self.call_end(m, caller, number, value),
+            Err(errno) => self.call_end(m, caller, number, errno.to_result()),
+            Ok(Outcome::Gone) if self.caller == Some(caller) => {
+                self.trace_result(m, caller, number, 0);
+            }
             Ok(Outcome::Blocked | Outcome::Gone) => return,
         }
         if self.threads[caller].timeout.is_some()
@@ -159,6 +169,11 @@ impl Kernel {
             self.threads[caller].timeout = None;
             self.unsettled = true;
         }
+    }
+
+    fn call_end(&mut self, m: &mut impl Machine, caller: ThreadId, number: u64, result: i64) {
+        m.set_result(slot(caller), result);
+        self.trace_result(m, caller, number, result);
     }
 
     fn page_fault(

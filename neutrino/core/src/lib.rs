@@ -50,6 +50,8 @@ mod smp;
 pub mod thread;
 mod thread_calls;
 pub mod time;
+mod trace;
+mod trace_calls;
 mod unblock;
 
 pub use boot::BootProcess;
@@ -118,6 +120,7 @@ pub struct Kernel {
     /// The thread whose call is being carried out.
     pub(crate) caller: Option<ThreadId>,
     pub(crate) counters: Counters,
+    pub(crate) trace: trace::Trace,
     pub(crate) monitor: monitor::Monitor,
 }
 
@@ -154,6 +157,7 @@ impl Kernel {
             unsettled: false,
             caller: None,
             counters: Counters { switches: 0, interrupts: 0, calls: 0 },
+            trace: trace::Trace::OFF,
             monitor: monitor::Monitor::NEW,
         }
     }

@@ -50,6 +50,9 @@ pub const SIGNALS: usize = 1024;
 pub const MUTEXES: usize = 1024;
 /// Buckets of the futex table; a power of two.
 pub const FUTEX_BUCKETS: usize = 256;
+/// Records in the trace ring of one CPU: half of them is what a CPU does in a millisecond at its
+/// busiest, the time that the logger has to come and read.
+pub const TRACE_RECORDS: usize = 16384;
 /// Round-robin slice (QNX: four ticks of a millisecond).
 pub const SLICE_NS: u64 = 4_000_000;
 /// Lowest priority that needs `able::PRIORITY`.

@@ -7,6 +7,7 @@ use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
+use neutrino_abi::trace::Record;
 
 /// Index of a thread: below [`crate::limits::THREADS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -293,6 +294,41 @@ pub trait Devices {
     fn set_realtime_offset(&mut self, offset: i64);
     /// TSC ticks a second, and the TSC when the kernel was entered.
     fn tsc(&self) -> (u64, u64);
+
+    /// Puts a record into the ring of its CPU. A machine without rings keeps nothing.
+    fn trace(&mut self, _record: &Record) {}
+    /// Empties the rings.
+    fn trace_reset(&mut self, _when_full: WhenFull) {}
+    /// Copies the oldest records of a CPU's ring; returns how many.
+    fn trace_read(&mut self, _cpu: usize, _into: &mut [Record]) -> usize {
+        0
+    }
+    /// Forgets the oldest records of a CPU's ring.
+    fn trace_drop(&mut self, _cpu: usize, _count: usize) {}
+    /// What is in the rings.
+    fn trace_counts(&self) -> TraceCounts {
+        TraceCounts::default()
+    }
+}
+
+/// What becomes of records when a ring is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WhenFull {
+    /// The new ones are lost.
+    Stop,
+    /// They take the place of the oldest.
+    Overwrite,
+}
+
+/// What is in the rings of all CPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TraceCounts {
+    /// Records.
+    pub waiting: u64,
+    /// Records that were lost since the rings were emptied.
+    pub lost: u64,
+    /// Whether a ring is half full, so that it is to be read, if new records are what is lost.
+    pub is_half_full: bool,
 }
 
 /// Everything that the core may ask for.

@@ -95,6 +95,7 @@ impl Kernel {
     /// Changes the priority of a thread and its place in the queue that it is on.
     fn set_effective(&mut self, t: ThreadId, priority: Priority) {
         self.unsettled = true;
+        self.trace_priority(t, priority);
         self.touch(t);
         let raised = priority > self.threads[t].effective;
         match self.threads[t].state {

@@ -3,6 +3,7 @@
 use neutrino_abi::Errno;
 use neutrino_abi::process::Credentials;
 use neutrino_abi::signal::{Personality, SignalInfo, SignalSet};
+use neutrino_abi::trace::Kind;
 
 use crate::Kernel;
 use crate::handles::Table;
@@ -194,6 +195,7 @@ impl Kernel {
         let id = self.processes.insert(process)?;
         let next = self.pid_bucket(pid).replace(id);
         self.processes[id].same_hash = next;
+        self.trace_process(id, Kind::ProcessCreate);
         Some(id)
     }
 
@@ -214,6 +216,7 @@ impl Kernel {
             }
         }
         self.pulses_orphan(id);
+        self.trace_process(id, Kind::ProcessEnd);
         self.processes.remove(id);
     }
 

@@ -4,6 +4,7 @@ use neutrino_abi::Errno;
 use neutrino_abi::handle::{COF_CLOEXEC, COF_NOSHARE, FD_LIMIT, SIDE_CHANNEL};
 use neutrino_abi::process::{Credentials, ExecArgs, ProcessArgs, able, process_ctl};
 use neutrino_abi::signal::{SIGNAL_MAX, SignalInfo, number};
+use neutrino_abi::trace::Kind;
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -251,6 +252,7 @@ impl Kernel {
                 let mut name: [u8; 16] = self.load(m, place)?;
                 name[15] = 0;
                 self.processes[id].name = name;
+                self.trace_process(id, Kind::ProcessName);
             }
             process_ctl::SET_FD_LIMIT => {
                 let limit = small.map_err(|_| Errno::EINVAL)?;

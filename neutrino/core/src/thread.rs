@@ -416,6 +416,14 @@ impl Kernel {
     /// has taken it off the one it was on.
     #[inline(always)]
     pub(crate) fn transition(&mut self, thread: ThreadId, to: State) {
+        self.trace_state(thread, &to);
+        self.transition_untraced(thread, to);
+    }
+
+    /// What [`Kernel::transition`] does beside telling it; else for the fast path only, which is not
+    /// taken while something is traced.
+    #[inline(always)]
+    pub(crate) fn transition_untraced(&mut self, thread: ThreadId, to: State) {
         debug_assert!(!self.threads[thread].is_vacant() || !matches!(to, State::Running), "I2");
         self.unsettled = true;
         self.threads[thread].state = to;

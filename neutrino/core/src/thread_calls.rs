@@ -4,6 +4,7 @@ use neutrino_abi::Errno;
 use neutrino_abi::calls::futex;
 use neutrino_abi::process::{ThreadArgs, able, thread_ctl, thread_flag};
 use neutrino_abi::sched::{PRIORITY_MAX, SchedParam, policy};
+use neutrino_abi::trace::Kind;
 
 use crate::Kernel;
 use crate::call::Outcome;
@@ -123,6 +124,7 @@ impl Kernel {
         let own = &mut self.processes[process];
         own.threads = threads;
         own.thread_count = own.thread_count.wrapping_add(1);
+        self.trace_thread(id, Kind::ThreadCreate);
         Ok(id)
     }
 
@@ -170,6 +172,7 @@ impl Kernel {
         if self.caller == Some(t) {
             self.caller = None;
         }
+        self.trace_thread(t, Kind::ThreadEnd);
         self.threads.remove(t);
     }
 
@@ -216,6 +219,7 @@ impl Kernel {
                 let mut name: [u8; 16] = self.load(m, place)?;
                 name[15] = 0;
                 self.threads[target].name = name;
+                self.trace_thread(target, Kind::ThreadName);
             }
             thread_ctl::HOLD => self.thread_hold(m, target),
             thread_ctl::CONTINUE => {

@@ -110,6 +110,7 @@ impl Kernel {
         result: Result<i64, Errno>,
         end: End,
     ) {
+        self.trace_wake(m, t, result.unwrap_or_else(Errno::to_result));
         let was_poll = matches!(self.threads[t].state, State::Poll(_));
         self.unlink(m, t);
         if was_poll

@@ -34,6 +34,7 @@ pub mod stdio;
 pub mod sync;
 pub mod sys;
 pub mod thread;
+pub mod trace;
 
 #[cfg(target_os = "none")]
 mod heap;

@@ -11,6 +11,7 @@
 pub mod console;
 pub mod gdb;
 pub mod guest;
+pub mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,6 +1,6 @@
 //! Boots the self-test image once for each way to boot and reports every test in it; then runs shell
-//! tests, and the programs of `tests/guest` with one CPU and with two, each in one boot of the whole
-//! system.
+//! tests, traces, and the programs of `tests/guest` with one CPU and with two, each in one boot of the
+//! whole system.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::print_stdout,
@@ -8,7 +8,7 @@
 )]
 
 use boot_tests::guest::{self, Suite};
-use boot_tests::{boot, exec, inversion, iso, reports};
+use boot_tests::{boot, exec, inversion, iso, reports, trace};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,6 +22,9 @@ const GUEST_LIMIT: Duration = Duration::from_secs(600);
 /// What the guest's shell is tested with.
 const SHELL: &str = include_str!("../shell.sh");
 const SHELL_TESTS: usize = 15;
+/// And with what the kernel does for it.
+const TRACE: &str = include_str!("../trace.sh");
+const TRACE_TESTS: usize = 16;
 
 /// Tests that the image must report; fewer mean that it stopped early.
 const TESTS_AT_LEAST: usize = 11;
@@ -78,17 +81,21 @@ fn main() -> ExitCode {
         if first == second { Ok(()) } else { Err("the second ISO differs".to_string()) }
     });
     report("two_builds_of_the_iso_are_equal", made.err().as_deref());
-    match exec(SHELL, &["--direct"], LIMIT) {
-        Err(why) => report("shell", Some(&why)),
-        Ok(text) => {
-            let found = reports(&text);
-            for one in &found {
-                report(&format!("shell::{}", one.name), one.failure.as_deref());
+    for (name, script, count) in [("shell", SHELL, SHELL_TESTS), ("trace", TRACE, TRACE_TESTS)] {
+        match exec(script, &["--direct"], LIMIT) {
+            Err(why) => report(name, Some(&why)),
+            Ok(text) => {
+                let found = reports(&text);
+                for one in &found {
+                    report(&format!("{name}::{}", one.name), one.failure.as_deref());
+                }
+                let is_short = found.len() < count;
+                report(&format!("{name}::every_test_reports"), is_short.then_some(text.as_str()));
             }
-            let is_short = found.len() < SHELL_TESTS;
-            report("shell::every_test_reports", is_short.then_some(text.as_str()));
         }
     }
+    let traced = trace::two_traces_are_equal(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    report("two_traces_of_a_command_are_equal", traced.err().as_deref());
     match inversion(LIMIT) {
         Err(why) => report("inversion", Some(&why)),
         Ok(text) => {

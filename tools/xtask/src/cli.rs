@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// Measure
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Trace what the kernel does for a command, for Perfetto, and count its messages
+    Trace(TraceOptions),
     /// Play scenarios of priority inversion without and with inheritance; write target/inversion/index.html
     Inversion(InversionOptions),
     /// Install what building and running need, and build what is built once
@@ -103,6 +105,28 @@ pub(crate) struct RunOptions {
     /// Print the QEMU command line and stop
     #[arg(long)]
     pub(crate) show_command: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TraceOptions {
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+
+    /// Run CMD in the shell and trace everything meanwhile; exit with its status
+    #[arg(long, value_name = "CMD")]
+    pub(crate) exec: String,
+
+    /// The JSON file to write, which ui.perfetto.dev and chrome://tracing open
+    #[arg(short, long, value_name = "FILE", default_value = "trace.json")]
+    pub(crate) output: PathBuf,
+
+    /// Keep the trace as tracelogger wrote it, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) raw: Option<PathBuf>,
+
+    /// Give up after this many seconds; 0 means never
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub(crate) timeout: u64,
 }
 
 /// The machine that QEMU emulates.

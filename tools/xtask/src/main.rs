@@ -39,6 +39,7 @@ mod sysroot;
 mod system;
 mod test;
 mod toolchain;
+mod trace;
 mod tree;
 mod workspace;
 
@@ -73,6 +74,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(BenchCommand::Boot) => bench::boot(&workspace),
         Command::Bench(BenchCommand::Ipc) => compare::ipc(&workspace),
         Command::Bench(BenchCommand::Posix) => compare::posix(&workspace),
+        Command::Trace(options) => trace::command(&workspace, &options),
         Command::Inversion(options) => inversion::command(&workspace, &options),
         Command::Setup => setup::command(&workspace),
         Command::Screendump(options) => qmp::screendump(&workspace, &options),

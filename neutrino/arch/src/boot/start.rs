@@ -23,6 +23,7 @@ use crate::mmu::kernel_map::{self, Image, KernelMap};
 use crate::mmu::records::Records;
 use crate::mmu::space::Spaces;
 use crate::timer::Timer;
+use crate::trace::Rings;
 use crate::{calibrate, firmware, irq, panic};
 
 const FIRST_MIB: Range = Range { start: 0, end: 1 << 20 };
@@ -140,6 +141,8 @@ fn machine(
         ram: facts.ram,
         image: facts.image,
         framebuffer: facts.framebuffer,
+        // SAFETY: called once.
+        rings: unsafe { Rings::new() },
     };
     (machine, map.into_free(), firmware.processors)
 }

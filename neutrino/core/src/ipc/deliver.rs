@@ -32,6 +32,7 @@ impl Kernel {
         count: u32,
     ) {
         write_pulse(m, receiver, pulse, count);
+        self.trace_pulse_receive(receiver, channel, pulse, count);
         self.take_priority(m, receiver, channel, pulse);
         self.wake_with(m, receiver, Ok(0));
     }
@@ -87,6 +88,7 @@ impl Kernel {
             m.move_words(slot(client), slot(receiver));
         }
         let sequence = self.next_sequence();
+        self.trace_receive(m, receiver, (client, sending, channel), rcvid(client, sequence));
         self.transition(
             client,
             State::Reply { channel, sending: *sending, sequence, asked: Asked::No },

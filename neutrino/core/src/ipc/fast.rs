@@ -40,6 +40,9 @@ impl Kernel {
         cpu: usize,
         call: &impl Registers,
     ) -> Option<ThreadSlot> {
+        if self.trace.is_on() {
+            return None;
+        }
         match call.number() {
             number::MsgSendRegisters => {
                 let (coid, lengths) = (call.argument(0), call.argument(1));
@@ -107,7 +110,7 @@ impl Kernel {
         let now = m.now();
         self.counters.calls = self.counters.calls.wrapping_add(1);
         self.counters.switches = self.counters.switches.wrapping_add(1);
-        self.transition(other, State::Running);
+        self.transition_untraced(other, State::Running);
         let own = self.cpus.get_mut(cpu)?;
         let spent = now.wrapping_sub(own.since);
         own.since = now;
@@ -155,7 +158,7 @@ impl Kernel {
         let client = &mut self.threads[t];
         client.served_by = Maybe::new(Some(receiver));
         let priority = client.effective;
-        self.transition(t, State::Reply { channel, sending, sequence, asked: Asked::No });
+        self.transition_untraced(t, State::Reply { channel, sending, sequence, asked: Asked::No });
         let server = &mut self.threads[receiver];
         server.serving = Maybe::new(Some(t));
         server.inherited = Some(priority);
@@ -202,7 +205,7 @@ impl Kernel {
         server.inherited = None;
         server.effective = server.base;
         let (buffer, takes) = (turn.buffer, Takes::All);
-        self.transition(t, State::Receive { channel, buffer, info: 0, takes });
+        self.transition_untraced(t, State::Receive { channel, buffer, info: 0, takes });
         self.take_place(m, cpu, t, client)
     }
 

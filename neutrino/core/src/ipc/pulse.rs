@@ -177,6 +177,7 @@ impl Kernel {
         pulse: NewPulse,
         owner: Owner,
     ) {
+        self.trace_pulse(channel, &pulse);
         if let Some(queued) = self.pulse_of(owner) {
             let count = &mut self.pulses[queued].count;
             *count = count.saturating_add(1);

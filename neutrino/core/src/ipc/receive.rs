@@ -65,6 +65,7 @@ impl Kernel {
     ) -> Outcome {
         let (pulse, count) = self.pulse_take(channel, id);
         write_pulse(m, t, &pulse, count);
+        self.trace_pulse_receive(t, channel, &pulse, count);
         self.take_priority(m, t, channel, &pulse);
         self.boost_servers(m, channel);
         Outcome::Value(0)

@@ -13,6 +13,7 @@ use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
 use crate::sched::End;
 use crate::thread::{Sending, State, Takes, ThreadId, slot};
+use crate::trace::Answered;
 
 /// An answer: status, and data in the server's memory.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +117,7 @@ impl Kernel {
                 if sending.reply.is_words() {
                     m.set_answer_length(slot(client), bytes.max(sending.written.into()));
                 }
+                self.trace_reply(t, client, reply.rcvid, Answered::Status(reply.status));
                 self.wake_at(m, client, Ok(reply.status), end);
                 Ok(Outcome::DONE)
             }
@@ -155,6 +157,7 @@ impl Kernel {
         if sending.reply.is_words() {
             m.set_answer_length(slot(client), sending.written.into());
         }
+        self.trace_reply(t, client, rcvid, Answered::Error(number));
         self.wake_at(m, client, result, end);
         Ok(Outcome::DONE)
     }

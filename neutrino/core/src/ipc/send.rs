@@ -76,6 +76,7 @@ impl Kernel {
         let channel = self.connections[connection].channel.ok_or(Errno::ESRCH)?;
         self.may_wait(t)?;
         self.threads[t].extra = *extra;
+        self.trace_send(m, t, channel, sending);
         // Bound: one turn for each receiver whose buffer is bad.
         while let Some(receiver) = self.channels[channel].receivers.first() {
             let State::Receive { buffer, info, .. } = self.threads[receiver].state else { break };

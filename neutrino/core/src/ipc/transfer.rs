@@ -124,6 +124,23 @@ impl Cursor {
 }
 
 impl Kernel {
+    /// The first two bytes of a message, where its type stands; 0 if it has none.
+    pub(crate) fn leading(&mut self, m: &mut impl Machine, t: ThreadId, message: &Buffer) -> u16 {
+        if message.length < 2 {
+            return 0;
+        }
+        if message.is_words() {
+            let [first, ..] = m.words(slot(t));
+            let [low, high, ..] = first.to_le_bytes();
+            return u16::from_le_bytes([low, high]);
+        }
+        let mut cursor = Cursor::new(self.space(t), message);
+        if !cursor.fill(self, m).unwrap_or(false) || cursor.left < 2 {
+            return 0;
+        }
+        self.load(m, cursor.place()).map_or(0, u16::from_le_bytes)
+    }
+
     /// Reads the shape of a buffer and sums up its length.
     ///
     /// # Errors

@@ -6,9 +6,10 @@ use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
+use neutrino_abi::trace::Record;
 use neutrino_core::machine::{
     CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
-    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
+    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, TraceCounts, UserMemory, WhenFull,
 };
 
 use crate::frames::TestMachine;
@@ -31,6 +32,8 @@ pub(crate) struct Recorder {
     pub(crate) masked: Vec<u32>,
     offset: i64,
     pub(crate) off: Option<u64>,
+    pub(crate) traced: Vec<Record>,
+    pub(crate) is_half_full: bool,
 }
 
 impl Recorder {
@@ -49,6 +52,8 @@ impl Recorder {
             masked: Vec::new(),
             offset: 0,
             off: None,
+            traced: Vec::new(),
+            is_half_full: false,
         }
     }
 }
@@ -230,5 +235,23 @@ impl Devices for Recorder {
     }
     fn tsc(&self) -> (u64, u64) {
         (1_000_000_000, self.now)
+    }
+    fn trace(&mut self, record: &Record) {
+        self.traced.push(*record);
+    }
+    fn trace_reset(&mut self, _: WhenFull) {
+        self.traced.clear();
+    }
+    fn trace_read(&mut self, _: usize, into: &mut [Record]) -> usize {
+        let count = self.traced.len().min(into.len());
+        into[..count].copy_from_slice(&self.traced[..count]);
+        count
+    }
+    fn trace_drop(&mut self, _: usize, count: usize) {
+        self.traced.drain(..count);
+    }
+    fn trace_counts(&self) -> TraceCounts {
+        let waiting = self.traced.len() as u64;
+        TraceCounts { waiting, lost: 0, is_half_full: self.is_half_full }
     }
 }

@@ -25,6 +25,7 @@ mod messages;
 mod processes;
 mod signals;
 mod talks;
+mod traces;
 mod waiting;
 mod walks;
 mod words;
