@@ -81,19 +81,7 @@ fn main() -> ExitCode {
         if first == second { Ok(()) } else { Err("the second ISO differs".to_string()) }
     });
     report("two_builds_of_the_iso_are_equal", made.err().as_deref());
-    for (name, script, count) in [("shell", SHELL, SHELL_TESTS), ("trace", TRACE, TRACE_TESTS)] {
-        match exec(script, &["--direct"], LIMIT) {
-            Err(why) => report(name, Some(&why)),
-            Ok(text) => {
-                let found = reports(&text);
-                for one in &found {
-                    report(&format!("{name}::{}", one.name), one.failure.as_deref());
-                }
-                let is_short = found.len() < count;
-                report(&format!("{name}::every_test_reports"), is_short.then_some(text.as_str()));
-            }
-        }
-    }
+    scripts(&mut report);
     let traced = trace::two_traces_are_equal(Path::new(env!("CARGO_TARGET_TMPDIR")));
     report("two_traces_of_a_command_are_equal", traced.err().as_deref());
     match inversion(LIMIT) {
@@ -120,4 +108,21 @@ fn main() -> ExitCode {
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {verdict}. {passed} passed; {failed} failed; 0 ignored");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The scripts of the guest's shell, each in one boot.
+fn scripts(report: &mut impl FnMut(&str, Option<&str>)) {
+    for (name, script, count) in [("shell", SHELL, SHELL_TESTS), ("trace", TRACE, TRACE_TESTS)] {
+        match exec(script, &["--direct"], LIMIT) {
+            Err(why) => report(name, Some(&why)),
+            Ok(text) => {
+                let found = reports(&text);
+                for one in &found {
+                    report(&format!("{name}::{}", one.name), one.failure.as_deref());
+                }
+                let is_short = found.len() < count;
+                report(&format!("{name}::every_test_reports"), is_short.then_some(text.as_str()));
+            }
+        }
+    }
 }
