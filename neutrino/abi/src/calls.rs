@@ -176,7 +176,7 @@ macro_rules! for_each_call {
             /// Sleeps for `time` nanoseconds, or until then with `TIMER_ABSTIME`; writes what is left
             /// at `remaining` if that is not 0. EINTR, EINVAL, EFAULT.
             0x103a ClockNanosleep { clock: u32, flags: u32, time: u64, remaining: u64 }
-            /// Makes a timer; returns its handle. EINVAL, EAGAIN, EFAULT.
+            /// Makes a timer; returns its handle. EINVAL, EAGAIN, EFAULT, EBADF.
             0x103b TimerCreate { clock: u32, event: u64 }
             /// Arms or disarms a timer. EBADF, EINVAL, EFAULT.
             0x103c TimerSettime { timer: u32, flags: u32, new: u64, old: u64 }
@@ -186,7 +186,8 @@ macro_rules! for_each_call {
             /// `TIMER_ABSTIME`) for the next kernel call, if it blocks in one of `states`.
             0x103e TimerTimeout { states: u32, time: u64, flags: u32 }
             /// Delivers an event for each interrupt of a line (ISA numbers 0 to 15, else global
-            /// interrupt numbers), masked until unmasked; returns a handle. EPERM, EINVAL, EAGAIN, EFAULT.
+            /// interrupt numbers), masked until unmasked; returns a handle. EPERM, EINVAL, EAGAIN, EFAULT,
+            /// EBADF.
             0x103f InterruptAttachEvent { line: u32, event: u64, flags: u32 }
             /// Masks it. EBADF.
             0x1040 InterruptMask { interrupt: u32 }
