@@ -55,6 +55,7 @@ mod trace_calls;
 mod unblock;
 
 pub use boot::BootProcess;
+pub use check::{ThreadView, Waits};
 pub use input::Input;
 
 use cpu::Cpu;

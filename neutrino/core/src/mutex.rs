@@ -26,7 +26,7 @@ pub enum Owned {}
 #[derive(Clone, Debug, Hash)]
 pub struct Mutex {
     existence: Existence,
-    key: FutexKey,
+    pub(crate) key: FutexKey,
     pub(crate) owner: ThreadId,
     pub(crate) waiters: List<Thread, Queue>,
     pub(crate) owned: Link<Mutex>,

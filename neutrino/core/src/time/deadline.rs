@@ -63,6 +63,11 @@ impl Deadlines {
         self.node(0).map_or(u64::MAX, |node| node.at)
     }
 
+    /// Whose deadlines there are, in an order that says who comes first among equals.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Who, u64)> {
+        self.nodes.iter().take(self.length).map(|node| (node.who, node.at))
+    }
+
     /// Whose deadline has come, the earliest first.
     pub(crate) fn due(&self, now: u64) -> Option<Who> {
         self.node(0).filter(|node| node.at <= now).map(|node| node.who)

@@ -1,5 +1,9 @@
 //! The numbered invariants as functions; for tests and the explorer.
 
+mod canon;
+mod copy;
+mod view;
+
 use core::hash::{Hash, Hasher};
 
 use crate::Kernel;
@@ -11,6 +15,8 @@ use crate::ipc::event::Action;
 use crate::list::List;
 use crate::smp::Attention;
 use crate::thread::{NO_EXTRA, Plain, Queue, Server, State, Takes, Thread, ThreadId};
+
+pub use view::{ThreadView, Waits};
 
 type Verdict = Result<(), &'static str>;
 

@@ -1,0 +1,403 @@
+//! A state: the kernel, its machine, and what threads keep in mind.
+
+use neutrino_abi::calls::Call;
+use neutrino_abi::process::{ProcessArgs, ThreadArgs};
+use neutrino_abi::signal::{disposition, number};
+use neutrino_abi::wire::Wire;
+use neutrino_core_explored::limits::THREADS;
+use neutrino_core_explored::machine::{FrameNumber, ThreadContexts, ThreadSlot};
+use neutrino_core_explored::{Input, Kernel};
+
+use crate::configurations::{Configuration, Policy, Role};
+use crate::machine::{FIRST_FRAME, FRAMES, ModelMachine};
+use crate::moves::{self, Caller, Doing, Move, tag};
+use crate::properties::{self, Next};
+
+/// The step that is not a move of a thread: the timer.
+pub(crate) const CLOCK: u8 = 255;
+/// Messages that a thread has received and not answered.
+const HELD: usize = 2;
+
+/// See above.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) kernel: Box<Kernel>,
+    pub(crate) machine: ModelMachine,
+    pub(crate) running: Option<ThreadSlot>,
+    /// By thread: rcvids of messages that it received and has not answered.
+    held: [[u64; HELD]; THREADS],
+    doing: [Doing; THREADS],
+    /// The handle of the second process.
+    process: u32,
+    configuration: &'static Configuration,
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        Self {
+            kernel: Box::new((*self.kernel).clone()),
+            machine: self.machine.clone(),
+            ..*self
+        }
+    }
+    fn clone_from(&mut self, source: &Self) {
+        self.kernel.clone_from(&source.kernel);
+        self.machine.clone_from(&source.machine);
+        self.running = source.running;
+        self.held = source.held;
+        self.doing = source.doing;
+        self.process = source.process;
+        self.configuration = source.configuration;
+    }
+}
+
+/// What a step did.
+struct Made {
+    caller: u16,
+    step: Option<Move>,
+    /// The result of the call, if it has one yet.
+    result: Option<i64>,
+    /// The client that was answered.
+    answered: Option<u16>,
+}
+
+impl State {
+    /// The state in which every thread of a configuration is ready.
+    pub(crate) fn new(configuration: &'static Configuration) -> Self {
+        let mut kernel = Box::new(Kernel::new());
+        let mut machine = ModelMachine::new();
+        kernel.add_memory(&mut machine, FrameNumber(FIRST_FRAME), FRAMES);
+        let boot = kernel.boot_process(&mut machine);
+        let boot = boot.unwrap_or_else(|errno| panic!("no first process: {errno:?}"));
+        kernel.boot_start(&mut machine, boot.thread, 0, 0, 0);
+        let running = kernel.enter(&mut machine, 0, Input::Reschedule);
+        let (held, doing, process) = ([[0; HELD]; THREADS], [Doing::Else; THREADS], 0);
+        let mut state = Self { kernel, machine, running, held, doing, process, configuration };
+        state.set_up();
+        state
+    }
+
+    fn set_up(&mut self) {
+        let Configuration { channels, threads, .. } = self.configuration;
+        self.ok(&Call::SystemCtl { command: 0, value: 0 });
+        self.poke_policy(Policy::Fifo, 63);
+        self.ok(&Call::SchedSet { process: 0, tid: 0, parameters: moves::PARAMETERS });
+        for flags in *channels {
+            let chid = self.ok(&Call::ChannelCreate { flags: *flags }) as u32;
+            let attach = Call::ConnectAttach { process: 0, chid, minimum: 0, flags: 0, badge: 7 };
+            self.ok(&attach);
+        }
+        let signal = number::SIGUSR1;
+        self.machine.poke(moves::SIGNAL, &signal.to_le_bytes());
+        let disposition = disposition::HANDLER;
+        self.ok(&Call::SignalAction { process: 0, signal, disposition });
+        if threads.iter().any(|role| role.process == 2) {
+            let space = self.ok(&Call::SpaceOf { process: 0 }) as u32;
+            let args = ProcessArgs { pid: 2, space, pgrp: 2, session: 2, ..ProcessArgs::default() };
+            self.machine.poke(moves::ARGUMENTS, args.bytes());
+            let arguments = moves::ARGUMENTS;
+            self.process = self.ok(&Call::ProcessCreate { arguments }) as u32;
+            self.ok(&Call::ConnectDetach { coid: space });
+        }
+        for role in threads.iter().skip(1) {
+            self.poke_thread(role.priority, role.policy);
+            let process = if role.process == 2 { self.process } else { 0 };
+            let arguments = moves::ARGUMENTS;
+            self.ok(&Call::ThreadCreate { process, arguments });
+        }
+        for slot in 1..=threads.len() as u16 {
+            self.machine.poke(moves::message(slot), &u64::from(slot).to_le_bytes());
+        }
+        self.poke_policy(threads[0].policy, threads[0].priority);
+        self.ok(&Call::SchedSet { process: 0, tid: 0, parameters: moves::PARAMETERS });
+        self.doing = [Doing::Else; THREADS];
+    }
+
+    fn poke_policy(&mut self, policy: Policy, priority: u32) {
+        let kind = match policy {
+            Policy::Fifo => 1_u32,
+            Policy::RoundRobin => 2,
+        };
+        self.machine.poke(moves::PARAMETERS, &kind.to_le_bytes());
+        self.machine.poke(moves::PARAMETERS + 4, &priority.to_le_bytes());
+    }
+
+    fn poke_thread(&mut self, priority: u32, policy: Policy) {
+        let policy = match policy {
+            Policy::Fifo => 1,
+            Policy::RoundRobin => 2,
+        };
+        let args = ThreadArgs { entry: 1, stack: 1, priority, policy, ..ThreadArgs::default() };
+        self.machine.poke(moves::ARGUMENTS, args.bytes());
+    }
+
+    fn ok(&mut self, call: &Call) -> u64 {
+        let caller = self.running.map_or(0, |thread| thread.0);
+        self.machine.forget_results();
+        let frame = call.encode();
+        self.running = self.kernel.enter(&mut self.machine, 0, Input::Call(frame));
+        let result = self.machine.given().iter().find(|given| given.0 == caller);
+        match result {
+            Some((_, value)) if *value >= 0 => value.cast_unsigned(),
+            other => panic!("setting up: {call:?} gave {other:?}"),
+        }
+    }
+
+    fn role(&self) -> Option<&'static Role> {
+        let slot = self.running?.0;
+        self.configuration.threads.get(usize::from(slot - 1))
+    }
+
+    /// The steps that can be made.
+    pub(crate) fn possible(&self) -> Vec<u8> {
+        let moves = self.role().map_or(&[][..], |role| role.moves);
+        let mut possible: Vec<u8> = (0..)
+            .zip(moves)
+            .filter(|(_, step)| self.is_possible(**step))
+            .map(|(number, _)| number)
+            .collect();
+        if self.machine.armed != u64::MAX {
+            possible.push(CLOCK);
+        }
+        possible
+    }
+
+    fn is_possible(&self, step: Move) -> bool {
+        let Some(caller) = self.running else { return false };
+        let held = &self.held[usize::from(caller.0)];
+        if let Some(which) = step.answers()
+            && held[which] == 0
+        {
+            return false;
+        }
+        match step {
+            Move::Receive(_) => held[HELD - 1] == 0,
+            Move::Read(which) => held[which] != 0,
+            Move::Pulse(channel, _) => {
+                let channel = self.kernel.channel_at(ThreadSlot(1), channel + 1);
+                self.kernel.pulses_at(channel).count() < 2
+            }
+            Move::Spawn(_) => self.kernel.view().count() < self.configuration.threads.len(),
+            Move::CreateChannel(_) => self.kernel.channel_at(caller, 1) == 0,
+            Move::Attach(coid) => self.kernel.scoid_of(caller, coid) == 0,
+            Move::Dup(_) => self.kernel.scoid_of(caller, 4) == 0,
+            _ => step.about().is_none_or(|slot| slot != caller.0),
+        }
+    }
+
+    /// Of the kernel and the mutexes.
+    pub(crate) fn core(&self) -> u64 {
+        let mut hash = self.kernel.canon(self.machine.now);
+        for number in 0..moves::MUTEXES {
+            let word = self.machine.half(moves::mutex(number));
+            let (tid, flags) = (word & 0x3fff_ffff, word >> 30);
+            let owner = if tid == 0 {
+                0
+            } else {
+                self.kernel.view().find(|t| t.tid == tid).map_or(99, |t| t.slot)
+            };
+            hash = mix(hash, u64::from(owner) | u64::from(flags) << 16);
+        }
+        hash
+    }
+
+    /// Of all.
+    pub(crate) fn canon(&self) -> u64 {
+        self.with_minds(self.core())
+    }
+
+    fn with_minds(&self, core: u64) -> u64 {
+        let mut minds = 0_u64;
+        for (thread, _) in (1..).zip(self.configuration.threads) {
+            for rcvid in self.held[thread] {
+                let waits = rcvid != 0 && self.kernel.awaits_answer(rcvid);
+                let held = if waits { rcvid & 0x7 } else { u64::from(rcvid != 0) << 3 };
+                minds = minds << 4 | held;
+            }
+        }
+        mix(core, minds)
+    }
+
+    /// Makes a step without a look at what comes of it.
+    pub(crate) fn repeat(&mut self, step: u8) {
+        let made = self.step(step);
+        // What does not hold was told when the step was made first.
+        drop(self.remember(&made));
+    }
+
+    /// What a step is, in words.
+    pub(crate) fn tell(&self, step: u8) -> String {
+        let who = self.running.map_or(0, |thread| thread.0);
+        match self.role().and_then(|role| role.moves.get(usize::from(step))) {
+            Some(step) => format!("thread {who}: {step:?}"),
+            None => "the timer".into(),
+        }
+    }
+
+    /// Makes a step and checks everything; the new state's hash.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn make(&mut self, step: u8, before: u64) -> Result<u64, String> {
+        let had_timeout = self.kernel.view().any(|t| self.is_running(t.slot) && t.has_timeout);
+        let next = self.next_of(step);
+        let made = self.step(step);
+        self.kernel.check()?;
+        properties::state(&self.kernel)?;
+        self.remember(&made)?;
+        if let Some(next) = next {
+            properties::received(&next, made.result, &self.kernel)?;
+        }
+        let core = self.core();
+        let is_pardoned =
+            had_timeout || made.step.is_some_and(|m| m.answers().is_some() && m.receives().is_some());
+        let failed = made.result.is_some_and(|result| result < 0);
+        if failed && !is_pardoned && core != before {
+            return Err(format!("a call that failed ({:?}) changed something", made.result));
+        }
+        Ok(self.with_minds(core))
+    }
+
+    fn is_running(&self, slot: u16) -> bool {
+        self.running == Some(ThreadSlot(slot))
+    }
+
+    /// What a receive is to take.
+    fn next_of(&self, step: u8) -> Option<Next> {
+        let Move::Receive(channel) = *self.role()?.moves.get(usize::from(step))? else {
+            return None;
+        };
+        let channel = self.kernel.channel_at(self.running?, channel + 1);
+        (channel != 0).then(|| properties::next(&self.kernel, channel))
+    }
+
+    fn step(&mut self, step: u8) -> Made {
+        self.machine.forget_results();
+        let role = self.role();
+        let step = role.and_then(|role| role.moves.get(usize::from(step))).copied();
+        let (Some(step), Some(caller)) = (step, self.running) else {
+            self.machine.now = self.machine.now.max(self.machine.armed);
+            self.enter(Input::Timer);
+            return Made { caller: 0, step: None, result: None, answered: None };
+        };
+        let caller = caller.0;
+        let which = match step {
+            Move::Read(which) => Some(which),
+            _ => step.answers(),
+        };
+        let held = &mut self.held[usize::from(caller)];
+        let rcvid = which.map_or(0, |which| held[which]);
+        if let Some(which) = step.answers() {
+            held[which] = 0;
+            if which == 0 {
+                held.rotate_left(1);
+            }
+        }
+        self.doing[usize::from(caller)] = step.doing();
+        let waits = rcvid != 0 && self.kernel.awaits_answer(rcvid);
+        let client = (rcvid & 0xffff) as u16;
+        self.machine.poke(moves::given(caller), &tag(client).to_le_bytes());
+        match step {
+            Move::Priority(priority) | Move::PriorityOf(_, priority) => {
+                self.poke_policy(Policy::Fifo, priority);
+            }
+            Move::Spawn(priority) => self.poke_thread(priority, Policy::Fifo),
+            _ => {}
+        }
+        let about = step.about();
+        let tid = self.kernel.view().find(|t| Some(t.slot) == about).map_or(u32::MAX >> 2, |t| t.tid);
+        let (now, process) = (self.machine.now, self.process);
+        let frame = step.call(&Caller { slot: caller, rcvid, now, tid, process }).encode();
+        let [_, _, words @ .., _, _] = frame.arguments;
+        self.machine.set_registers_of_call(caller, words);
+        self.enter(Input::Call(frame));
+        let result = self.machine.given().iter().rev().find(|given| given.0 == caller);
+        let answered = step.answers().filter(|_| waits).map(|_| client);
+        Made { caller, step: Some(step), result: result.map(|given| given.1), answered }
+    }
+
+    fn enter(&mut self, input: Input) {
+        if !self.configuration.has_twin {
+            self.running = self.kernel.enter(&mut self.machine, 0, input);
+            return;
+        }
+        let mut twin = self.clone();
+        self.running = self.kernel.enter(&mut self.machine, 0, input);
+        twin.running = twin.kernel.enter_slow(&mut twin.machine, 0, input);
+        assert_eq!(self.running, twin.running, "who runs by the fast path and the general one");
+        assert_eq!(self.machine.given(), twin.machine.given(), "results by both paths");
+        assert_eq!(self.machine.armed, twin.machine.armed, "the timer by both paths");
+        assert_eq!(self.core(), twin.core(), "the state by both paths");
+    }
+
+    /// What the threads learn from results.
+    ///
+    /// # Errors
+    /// A message or an answer that was not theirs.
+    fn remember(&mut self, made: &Made) -> Result<(), String> {
+        let mut was_answered = false;
+        for index in 0..self.machine.given().len() {
+            let (thread, value) = self.machine.given()[index];
+            was_answered |= made.answered == Some(thread) && thread != made.caller;
+            match self.doing[usize::from(thread)] {
+                Doing::Receives if value > 0xffff => self.receive(thread, value.cast_unsigned())?,
+                doing @ (Doing::Sends | Doing::SendsWords) if value >= 0 => {
+                    self.check_answer(thread, value, doing, made)?;
+                }
+                _ => {}
+            }
+        }
+        if made.answered.is_some() && !was_answered {
+            return Err("an answer reached nobody".into());
+        }
+        let mut alive = [false; THREADS];
+        self.kernel.view().for_each(|t| alive[usize::from(t.slot)] = true);
+        for (thread, _) in alive.iter().enumerate().filter(|(_, alive)| !**alive) {
+            self.held[thread] = [0; HELD];
+            self.doing[thread] = Doing::Else;
+        }
+        Ok(())
+    }
+
+    fn check_answer(
+        &self,
+        thread: u16,
+        value: i64,
+        doing: Doing,
+        made: &Made,
+    ) -> Result<(), String> {
+        let said = if doing == Doing::Sends {
+            self.machine.word(moves::answer(thread))
+        } else {
+            self.machine.words(ThreadSlot(thread))[0]
+        };
+        let own = tag(thread);
+        if made.answered != Some(thread) || value.cast_unsigned() != own || said != own {
+            return Err(format!("thread {thread} got another's answer: {value}, {said}"));
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, thread: u16, rcvid: u64) -> Result<(), String> {
+        let from = if self.machine.is_in_words(thread) {
+            self.machine.words(ThreadSlot(thread))[0]
+        } else {
+            self.machine.word(moves::received(thread))
+        };
+        if from != rcvid & 0xffff {
+            return Err(format!("the message of {rcvid:#x} says that it is from {from}"));
+        }
+        let held = &mut self.held[usize::from(thread)];
+        if let Some(place) = held.iter_mut().find(|held| **held == 0) {
+            *place = rcvid;
+        }
+        Ok(())
+    }
+}
+
+fn mix(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word.wrapping_add(0x9e37_79b9_7f4a_7c15))
+        .wrapping_mul(0xa076_1d64_78bd_642f_e703_7ed1_a0b4_28db);
+    (product as u64).rotate_left(31) ^ (product >> 64) as u64
+}
+
