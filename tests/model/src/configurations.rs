@@ -9,6 +9,9 @@ use crate::moves::Move::{
     SendBadly, SendWords, Sleep, Spawn, TakeSignal, Timeout, Unlock, Yield,
 };
 
+/// The connection that every process has: to the first channel.
+const MANAGER: u32 = neutrino_abi::handle::SIDE_CHANNEL;
+
 /// How a thread shares its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
@@ -21,7 +24,7 @@ pub enum Policy {
 /// One thread; the first is process 1's first.
 #[derive(Clone, Copy, Debug)]
 pub struct Role {
-    /// 1 or 2: both share memory; the second has the first one's connections.
+    /// 1 or 2: both share memory; the second has one connection, to the first channel.
     pub process: u8,
     /// Its priority.
     pub priority: u32,
@@ -81,7 +84,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         channels: &[0],
         threads: &[
             role(1, 10, SERVER),
-            role(1, 10, SERVER),
+            role(1, 11, &[Receive(0), Reply(0), Reply(1), ReplyReceive(1, 0), PriorityOf(3, 30)]),
             role(1, 20, &[Send(0), SendWords(0), Yield, PriorityOf(4, 40)]),
             role(1, 30, &[Send(0), SendWords(0), Priority(12), Priority(30)]),
             role(1, 20, &[Send(0), SendBadly(0), Priority(25), PriorityOf(3, 20)]),
@@ -205,8 +208,8 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         threads: &[
             role(1, 10, &[Receive(0), Reply(0), Reply(1), EndProcess, Send(1), Lock(0), Unlock(0)]),
             role(1, 12, &[Receive(0), Receive(1), Reply(0), Lock(0), Unlock(0), EndProcess]),
-            role(2, 20, &[Send(0), SendWords(1), Lock(0), Unlock(0), Detach(0), EndThread]),
-            role(2, 30, &[Send(1), Send(0), Lock(0), Unlock(0), Pulse(0, 20), EndThread]),
+            role(2, 20, &[Send(MANAGER), Lock(0), Unlock(0), Detach(MANAGER), EndThread]),
+            role(2, 30, &[SendWords(MANAGER), Lock(0), Unlock(0), Pulse(MANAGER, 20), EndThread]),
             role(1, 25, &[Send(0), Lock(0), Unlock(0), Sleep(100)]),
         ],
         has_twin: false,
@@ -245,7 +248,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         threads: &[
             sliced(10, &[Receive(0), Reply(0), Hold(3), Continue(3), Continue(2), Yield]),
             sliced(20, &[Receive(0), Reply(0), Hold(3), Continue(3), Hold(4), Continue(4)]),
-            sliced(20, &[Send(0), Yield, Hold(2), Continue(4), Sleep(1000)]),
+            sliced(20, &[Send(0), Yield, Hold(2), Continue(4)]),
             sliced(20, &[SendWords(0), Yield, Hold(3), Continue(2), Continue(3)]),
         ],
         has_twin: true,

@@ -46,7 +46,8 @@ pub fn explored(configuration: &'static Configuration, bound: Bound) -> Found {
             found
         }
         Err(violation) => {
-            panic!("{name}: {}\n  {}", violation.what, violation.trail.join("\n  "));
+            println!("{name}: {}\n  {}", violation.what, violation.trail.join("\n  "));
+            panic!("a property does not hold")
         }
     }
 }

@@ -91,6 +91,8 @@ pub(crate) enum Doing {
     Receives,
     /// An answer to memory.
     Sends,
+    /// Somebody that takes a message that cannot be read.
+    SendsBadly,
     /// An answer to registers.
     SendsWords,
 }
@@ -101,6 +103,7 @@ impl Move {
             Self::Receive(_) | Self::ReceivePulse(_) => Doing::Receives,
             Self::ReplyReceive(..) | Self::ReplyReceiveWords(..) => Doing::Receives,
             Self::Send(_) => Doing::Sends,
+            Self::SendBadly(_) => Doing::SendsBadly,
             Self::SendWords(_) => Doing::SendsWords,
             _ => Doing::Else,
         }

@@ -255,7 +255,7 @@ impl Round<'_> {
     }
 
     fn expand(&self, from: &State, scratch: &mut State, node: usize, chunk: &mut Chunk) {
-        let before = from.canon();
+        let before = from.core();
         let mut steps = 0;
         for step in from.possible() {
             scratch.clone_from(from);

@@ -314,11 +314,11 @@ impl Walk<'_> {
                 let left = self.later(cpu.slice_end);
                 self.mix.word(left);
             }
-            for (queue, level) in cpu.ready.iter().zip(0_u64..) {
-                if !queue.is_empty() {
-                    self.mix.word(level);
-                    self.queue(queue);
-                }
+            // The words of `levels` say which queues are worth a look; `check` that they are right.
+            for (word, queues) in cpu.levels.iter().zip(cpu.ready.chunks(64)) {
+                self.mix.word(*word);
+                let filled = queues.iter().filter(|queue| *word != 0 && !queue.is_empty());
+                filled.for_each(|queue| self.queue(queue));
             }
         }
     }
