@@ -7,9 +7,12 @@
 //! A table has two sizes: the kernel's, and that in the core of the model checker (`tests/model`),
 //! which copies all of it for each state that it looks at (see decision 2).
 
+/// Whether this is the core of the checker.
+const EXPLORED: bool = option_env!("NEUTRINO_TABLES_FOR_MODEL").is_some();
+
 /// The size of a table in the core that boots, or in the one that is explored.
 pub(crate) const fn size(boots: usize, explored: usize) -> usize {
-    if option_env!("NEUTRINO_TABLES_FOR_MODEL").is_some() { explored } else { boots }
+    if EXPLORED { explored } else { boots }
 }
 
 /// Threads in the system.
@@ -49,7 +52,7 @@ pub const ORPHAN_PULSES: u16 = 1024;
 /// Pieces of handle tables.
 pub const HANDLE_CHUNKS: usize = size(2048, 16);
 /// Handles of one process beside its descriptors.
-pub const SIDE_HANDLES: u32 = 4096;
+pub const SIDE_HANDLES: u32 = if EXPLORED { 64 } else { 4096 };
 /// Pairs of a polling thread and a connection.
 pub const POLL_NODES: usize = size(4096, 4);
 /// Queued signals that carry a value; one that does not fit keeps its number only.
