@@ -101,7 +101,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
             role(1, 20, &[SendWords(0), Send(0), Receive(1), ReplyReceiveWords(0, 1)]),
             role(1, 20, &[SendWords(0), SendWords(1), Send(1), Timeout(700)]),
             role(1, 20, &[SendWords(0), SendWords(1), Lock(0), Unlock(0), Yield]),
-            sliced(20, &[SendWords(0), SendWords(1), Priority(21), Priority(20)]),
+            role(1, 20, &[SendWords(0), SendWords(1), Priority(21), Priority(20)]),
         ],
         has_twin: true,
         states: 500_000,

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Run every test; the last line says "N passed, N failed"
     Test(TestOptions),
+    /// Explore the kernel's core further than the tests do (docs/invariants.md has the last result)
+    Campaign(CampaignOptions),
     /// Check formatting and lints of all crates, host and bare metal; warnings are errors
     Check,
     /// Write docs/kernel-calls.md from the table of kernel calls
@@ -192,6 +194,16 @@ pub(crate) struct TestOptions {
 
     /// Run only tests whose name contains this
     pub(crate) filter: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CampaignOptions {
+    /// Begin no longer sequences of moves in a configuration that has so many states
+    #[arg(long, value_name = "N", default_value_t = 20_000_000)]
+    pub(crate) states: u64,
+
+    /// Only these configurations
+    pub(crate) name: Vec<String>,
 }
 
 #[derive(Args, Clone, Debug)]

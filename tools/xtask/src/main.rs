@@ -67,6 +67,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Iso(options) => iso::command(&workspace, &options),
         Command::Run(options) => run::command(&workspace, &options),
         Command::Test(options) => test::command(&workspace, &options),
+        Command::Campaign(options) => test::campaign(&workspace, &options),
         Command::Check => check::command(&workspace),
         Command::Docs => docs::command(&workspace),
         Command::Library => library::command(&workspace),

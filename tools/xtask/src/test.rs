@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::cli::TestOptions;
+use crate::cli::{CampaignOptions, TestOptions};
 use crate::members::{Members, host_cargo, members};
 use crate::progress::{note, step};
 use crate::system::{self, System};
@@ -16,6 +16,8 @@ use crate::workspace::Workspace;
 
 /// The crates that look at the source instead of running it.
 const TIDY: &str = "tidy";
+/// The model checker, and the build of the core that it explores.
+const MODEL: [&str; 2] = ["model", "neutrino-core-explored"];
 /// The crate that boots the system.
 const BOOT: &str = "boot-tests";
 
@@ -27,16 +29,18 @@ const HOST_TESTED: [&str; 5] = ["procnto", "native-tools", "devc-ser8250", "devc
 enum Ring {
     Unit,
     Tidy,
+    Model,
     Boot,
 }
 
 impl Ring {
-    const ALL: [Self; 3] = [Self::Unit, Self::Tidy, Self::Boot];
+    const ALL: [Self; 4] = [Self::Unit, Self::Tidy, Self::Model, Self::Boot];
 
     fn name(self) -> &'static str {
         match self {
             Self::Unit => "unit",
             Self::Tidy => "tidy",
+            Self::Model => "model",
             Self::Boot => "boot",
         }
     }
@@ -45,6 +49,7 @@ impl Ring {
         match self {
             Self::Unit => "crates that run on the host: single functions up to the kernel's core",
             Self::Tidy => "the rules of the source tree",
+            Self::Model => "the kernel's core in ten million states",
             Self::Boot => "the system, booted in QEMU",
         }
     }
@@ -53,10 +58,20 @@ impl Ring {
         let host = members.host.iter().map(String::as_str);
         match self {
             Self::Unit => {
-                host.filter(|name| *name != TIDY && *name != BOOT).chain(HOST_TESTED).collect()
+                let others = [TIDY, BOOT].into_iter().chain(MODEL).collect::<Vec<_>>();
+                host.filter(|name| !others.contains(name)).chain(HOST_TESTED).collect()
             }
             Self::Tidy => vec![TIDY],
+            Self::Model => vec![MODEL[0]],
             Self::Boot => vec![BOOT],
+        }
+    }
+
+    /// What cargo is told beside the packages, before and behind the filter.
+    fn options(self) -> [&'static [&'static str]; 2] {
+        match self {
+            Self::Model => [&["--profile", "model"], &["--", "--nocapture"]],
+            Self::Unit | Self::Tidy | Self::Boot => [&[], &[]],
         }
     }
 }
@@ -66,6 +81,18 @@ impl Ring {
 struct Count {
     passed: u64,
     failed: u64,
+}
+
+/// Explores the kernel's core for as long as it takes.
+///
+/// # Errors
+/// When cargo cannot be started.
+pub(crate) fn campaign(workspace: &Workspace, options: &CampaignOptions) -> Result<ExitCode> {
+    let mut cargo = host_cargo(workspace, "run");
+    cargo.args(["--profile", "model", "-p", MODEL[0], "--", "--states"]);
+    cargo.arg(options.states.to_string()).args(&options.name);
+    let is_success = cargo.status().context("starting cargo")?.success();
+    Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs the rings; the last line on standard output is `N passed, N failed`.
@@ -89,7 +116,7 @@ pub(crate) fn command(workspace: &Workspace, options: &TestOptions) -> Result<Ex
         }
         let what = format!("ring {}", ring.name());
         let filter = options.filter.as_deref();
-        let count = step(&what, || run(workspace, &ring.packages(&members), filter))?;
+        let count = step(&what, || run(workspace, ring, &ring.packages(&members), filter))?;
         note(&format!("{what}: {} passed, {} failed", count.passed, count.failed));
         total.passed += count.passed;
         total.failed += count.failed;
@@ -98,18 +125,27 @@ pub(crate) fn command(workspace: &Workspace, options: &TestOptions) -> Result<Ex
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run(workspace: &Workspace, packages: &[&str], filter: Option<&str>) -> Result<Count> {
+fn run(
+    workspace: &Workspace,
+    ring: Ring,
+    packages: &[&str],
+    filter: Option<&str>,
+) -> Result<Count> {
+    let [options, of_test] = ring.options();
     let mut cargo = host_cargo(workspace, "test");
     cargo.args(["--no-fail-fast", "--color", "never"]);
     for package in packages {
         cargo.args(["-p", package]);
     }
-    cargo.args(filter);
+    cargo.args(options).args(filter).args(of_test);
     cargo.env("XTASK", std::env::current_exe()?);
     let mut output = String::new();
     let is_success = follow(&mut cargo, |line| {
         output.push_str(line);
         output.push('\n');
+        if ring == Ring::Model && line.contains(" states") {
+            note(line);
+        }
     })?;
     let mut count = count(&output);
     if !is_success {

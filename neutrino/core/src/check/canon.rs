@@ -92,6 +92,8 @@ struct Walk<'a> {
     kernel: &'a Kernel,
     now: u64,
     mix: Mix,
+    /// Whether slices count: threads that run until they block hand theirs on to others.
+    slices: bool,
     channels: Numbers<{ limits::CHANNELS }>,
     connections: Numbers<{ limits::CONNECTIONS }>,
     mutexes: Numbers<{ limits::MUTEXES }>,
@@ -105,6 +107,7 @@ impl Kernel {
             kernel: self,
             now,
             mix: Mix(0),
+            slices: self.threads.iter().any(|(_, thread)| thread.policy != Policy::Fifo),
             channels: Numbers::NEW,
             connections: Numbers::NEW,
             mutexes: Numbers::NEW,
@@ -248,8 +251,7 @@ impl Walk<'_> {
             let at = self.later(deadline.at);
             self.words(&[1, at]);
         }
-        // A thread that runs until it blocks has no slice.
-        if thread.state == State::Ready && thread.policy != Policy::Fifo {
+        if thread.state == State::Ready && self.slices {
             self.mix.word(thread.slice_left);
         }
         thread.extra.hash(&mut self.mix);
@@ -309,8 +311,7 @@ impl Walk<'_> {
         let kernel = self.kernel;
         for cpu in &kernel.cpus {
             self.mix.word(slot(cpu.current.get()));
-            let slices = |t: ThreadId| kernel.threads[t].policy != Policy::Fifo;
-            if cpu.current.get().is_some_and(slices) {
+            if self.slices {
                 let left = self.later(cpu.slice_end);
                 self.mix.word(left);
             }
