@@ -42,7 +42,9 @@ pub fn explored(configuration: &'static Configuration, bound: Bound) -> Found {
             let Found { states, steps, depth, is_complete } = found;
             let all = if is_complete { "all" } else { "bounded" };
             let seconds = start.elapsed().as_secs_f64();
-            println!("{name:<20} {states:>10} states {steps:>11} steps depth {depth:>3} {all:<8} {seconds:>7.1} s");
+            println!(
+                "{name:<20} {states:>10} states {steps:>11} steps depth {depth:>3} {all:<8} {seconds:>7.1} s"
+            );
             found
         }
         Err(violation) => {

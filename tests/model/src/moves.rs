@@ -186,6 +186,7 @@ impl Move {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each move")]
     pub(crate) fn call(self, caller: &Caller) -> Call {
         let Caller { slot, rcvid, now, tid, process } = *caller;
         let (own, reply, to) = (message(slot), answer(slot), received(slot));
@@ -227,13 +228,20 @@ impl Move {
                 let (w0, message) = (tag(client), to);
                 let [w1, w2, w3, w4, w5] = [1, 2, 3, 4, 5];
                 Call::MsgReplyReceiveRegisters {
-                    rcvid, control, w0, w1, w2, w3, w4, w5, message, parts,
+                    rcvid,
+                    control,
+                    w0,
+                    w1,
+                    w2,
+                    w3,
+                    w4,
+                    w5,
+                    message,
+                    parts,
                 }
             }
             Self::Read(_) => Call::MsgRead { rcvid, message: to, parts, offset: 0 },
-            Self::Pulse(coid, priority) => {
-                Call::MsgSendPulse { coid, priority, code: 1, value: 1 }
-            }
+            Self::Pulse(coid, priority) => Call::MsgSendPulse { coid, priority, code: 1, value: 1 },
             Self::Timeout(time) => Call::TimerTimeout { states: 0x7ff0, time, flags: 0 },
             Self::Lock(number) => {
                 Call::SyncMutexLock { address: mutex(number), flags: 0, deadline: FOREVER }

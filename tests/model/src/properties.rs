@@ -20,11 +20,7 @@ pub(crate) fn next(kernel: &Kernel, channel: u16, is_bad: impl Fn(u16) -> bool) 
 ///
 /// # Errors
 /// It did not.
-pub(crate) fn received(
-    next: &Waiting,
-    result: Option<i64>,
-    kernel: &Kernel,
-) -> Result<(), String> {
+pub(crate) fn received(next: &Waiting, result: Option<i64>, kernel: &Kernel) -> Result<(), String> {
     let waits = |client: u16| {
         let mut threads = kernel.view();
         threads.any(|t| t.slot == client && matches!(t.waits, Waits::Reply { .. }))
@@ -33,7 +29,7 @@ pub(crate) fn received(
         None => next.is_empty(),
         Some(..0) => true,
         Some(rcvid) => {
-            let from = (rcvid & 0xffff) as u16;
+            let from = (rcvid.cast_unsigned() & 0xffff) as u16;
             next.iter().any(|(_, slot)| *slot == from) && (from == 0 || waits(from))
         }
     };

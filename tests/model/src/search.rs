@@ -247,10 +247,7 @@ impl Round<'_> {
                     break;
                 }
             }
-            self.results
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .push(chunk);
+            self.results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(chunk);
         }
     }
 

@@ -36,11 +36,7 @@ pub(crate) struct State {
 
 impl Clone for State {
     fn clone(&self) -> Self {
-        Self {
-            kernel: Box::new((*self.kernel).clone()),
-            machine: self.machine.clone(),
-            ..*self
-        }
+        Self { kernel: Box::new((*self.kernel).clone()), machine: self.machine.clone(), ..*self }
     }
     fn clone_from(&mut self, source: &Self) {
         self.kernel.clone_from(&source.kernel);
@@ -261,8 +257,8 @@ impl State {
             properties::received(&next, made.result, &self.kernel)?;
         }
         let core = self.core();
-        let is_pardoned =
-            had_timeout || made.step.is_some_and(|m| m.answers().is_some() && m.receives().is_some());
+        let is_pardoned = had_timeout
+            || made.step.is_some_and(|m| m.answers().is_some() && m.receives().is_some());
         let failed = made.result.is_some_and(|result| result < 0);
         if failed && !is_pardoned && core != before {
             return Err(format!("a call that failed ({:?}) changed something", made.result));
@@ -318,7 +314,8 @@ impl State {
             _ => {}
         }
         let about = step.about();
-        let tid = self.kernel.view().find(|t| Some(t.slot) == about).map_or(u32::MAX >> 2, |t| t.tid);
+        let tid =
+            self.kernel.view().find(|t| Some(t.slot) == about).map_or(u32::MAX >> 2, |t| t.tid);
         let (now, process) = (self.machine.now, self.process);
         let frame = step.call(&Caller { slot: caller, rcvid, now, tid, process }).encode();
         let [_, _, words @ .., _, _] = frame.arguments;
@@ -420,4 +417,3 @@ fn mix(hash: u64, word: u64) -> u64 {
         .wrapping_mul(0xa076_1d64_78bd_642f_e703_7ed1_a0b4_28db);
     (product as u64).rotate_left(31) ^ (product >> 64) as u64
 }
-

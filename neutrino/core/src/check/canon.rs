@@ -236,7 +236,12 @@ impl Walk<'_> {
 
     fn thread(&mut self, id: ThreadId, thread: &Thread) {
         let kernel = self.kernel;
-        self.pack([id.index(), thread.process.index(), thread.base.0.into(), thread.effective.0.into()]);
+        self.pack([
+            id.index(),
+            thread.process.index(),
+            thread.base.0.into(),
+            thread.effective.0.into(),
+        ]);
         let inherited = thread.inherited.map_or(256, |priority| priority.0.into());
         self.pack([thread.policy as u16, thread.hold as u16, thread.plain as u16, inherited]);
         let [serving, served_by] = [thread.serving, thread.served_by].map(|id| slot(id.get()));
@@ -356,15 +361,25 @@ impl Walk<'_> {
             Owner::Unblock(thread) => (4, thread.index().into()),
             Owner::Timer(timer) => (5, timer.index().into()),
             Owner::Interrupt(interrupt) => (6, interrupt.index().into()),
-            Owner::Notice(process, notice) => (7, u64::from(process.index()) | (notice as u64).wrapping_shl(16)),
+            Owner::Notice(process, notice) => {
+                (7, u64::from(process.index()) | (notice as u64).wrapping_shl(16))
+            }
         };
         // A rcvid is of account as long as somebody waits for it.
         let is_rcvid = pulse.value > 0xffff;
-        let value = if is_rcvid && !kernel.awaits_answer(pulse.value) { 1 << 32 } else { pulse.value & 0xffff };
+        let value = if is_rcvid && !kernel.awaits_answer(pulse.value) {
+            1 << 32
+        } else {
+            pulse.value & 0xffff
+        };
         let before = kernel.channels[channel].senders.iter(&kernel.threads);
         let older = before.filter(|&t| kernel.threads[t].arrival < pulse.arrival).count();
         self.words(&[kind, whose, value, pulse.priority.0.into()]);
-        self.words(&[u64::from(pulse.code.cast_unsigned()), pulse.count.min(3).into(), older as u64]);
+        self.words(&[
+            u64::from(pulse.code.cast_unsigned()),
+            pulse.count.min(3).into(),
+            older as u64,
+        ]);
     }
 
     fn one_connection(&mut self, slot: u16) {
