@@ -133,7 +133,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         ],
         has_twin: false,
         states: 1_500_000,
-        minimum: 1_500_000,
+        minimum: 1_370_538,
     },
     Configuration {
         name: "mutexes in servers",

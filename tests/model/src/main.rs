@@ -21,9 +21,10 @@ fn main() -> ExitCode {
         }
     }
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
-    let mut sum = 0;
+    let mut sum = 0_usize;
     for configuration in CONFIGURATIONS.iter().filter(|it| is_wanted(it.name)) {
-        sum += explored(configuration, Bound { depth: usize::MAX, states }).states;
+        let found = explored(configuration, Bound { depth: usize::MAX, states });
+        sum = sum.saturating_add(found.states);
     }
     println!("{sum} states");
     ExitCode::SUCCESS
