@@ -300,7 +300,9 @@ impl Walk<'_> {
                 let mutex = self.mutex(*mutex);
                 self.words(&[mutex, *address]);
             }
-            State::Futex { key, bitset } => (key, bitset).hash(&mut self.mix),
+            State::Futex { key, bitset, meaning } => {
+                (key, bitset, meaning).hash(&mut self.mix);
+            }
             State::Poll(poll) => poll.hash(&mut self.mix),
         }
     }

@@ -38,6 +38,7 @@ impl Clone for Kernel {
             unsettled,
             caller,
             counters,
+            monitor,
         } = source;
         self.memory.clone_from(memory);
         self.threads.clone_from(threads);
@@ -65,5 +66,6 @@ impl Clone for Kernel {
         self.unsettled = *unsettled;
         self.caller = *caller;
         self.counters = *counters;
+        self.monitor = *monitor;
     }
 }
