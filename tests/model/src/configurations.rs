@@ -187,7 +187,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         ],
         has_twin: false,
         states: 1_000_000,
-        minimum: 136_185,
+        minimum: 130_000,
     },
     Configuration {
         name: "death of threads",
