@@ -29,6 +29,8 @@ impl Clone for Kernel {
             pids,
             deadlines,
             cpus,
+            online,
+            cpu,
             dirty,
             tid_count,
             sequence,
@@ -39,6 +41,7 @@ impl Clone for Kernel {
             caller,
             counters,
             monitor,
+            trace,
         } = source;
         self.memory.clone_from(memory);
         self.threads.clone_from(threads);
@@ -57,6 +60,8 @@ impl Clone for Kernel {
         self.pids.clone_from(pids);
         self.deadlines.clone_from(deadlines);
         self.cpus.clone_from(cpus);
+        self.online = *online;
+        self.cpu = *cpu;
         self.dirty = *dirty;
         self.tid_count = *tid_count;
         self.sequence = *sequence;
@@ -67,5 +72,6 @@ impl Clone for Kernel {
         self.caller = *caller;
         self.counters = *counters;
         self.monitor = *monitor;
+        self.trace.clone_from(trace);
     }
 }
