@@ -208,6 +208,7 @@ impl Devices for ModelMachine {
         self.armed = deadline;
     }
     fn reschedule(&mut self, _: usize) {}
+    fn stop_cpu(&mut self, _: usize) {}
     fn mask_line(&mut self, _: u32) {}
     fn unmask_line(&mut self, _: u32) {}
     fn has_line(&self, _: u32) -> bool {
