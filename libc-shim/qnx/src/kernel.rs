@@ -1,5 +1,5 @@
-//! The way into the kernel, and back to C: the only `syscall` instruction of the library, `errno`,
-//! and copies that cannot fault.
+//! The way into the kernel, and back to C: the library's `syscall` instructions, `errno`, and copies
+//! that cannot fault.
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::{ARGUMENTS, Call};

@@ -21,6 +21,7 @@
     reason = "user-space code between C's integers and the kernel's; a slip ends the one program it serves"
 )]
 
+mod ceiling;
 pub mod channel;
 pub mod clock;
 pub mod connection;

@@ -1,4 +1,4 @@
-//! Kernel calls: the shim's only native `syscall` instruction, and typed wrappers around it.
+//! Kernel calls: the shim's native `syscall` instructions, and typed wrappers around them.
 //!
 //! Addresses of the program's memory are plain `u64`: Rust knows nothing of that memory, so the
 //! kernel may write there at any time. Addresses of the shim's own values come from references.

@@ -99,11 +99,11 @@ impl Kernel {
                 self.interrupt_fire(m, line);
             }
             (Input::Timer, _) => self.time_fire(m),
-            (Input::Reschedule, _) => {}
-            (Input::Call(_), Some(_)) => {}
+            // Calls have gone to `call_slow`.
+            (Input::Reschedule | Input::Call(_), _) => {}
             // Another CPU took the thread off while this one waited for its turn in the kernel: the
             // thread does it again when it runs again (`Devices::stop_cpu`).
-            (Input::Call(_) | Input::PageFault { .. } | Input::Exception { .. }, None) => {}
+            (Input::PageFault { .. } | Input::Exception { .. }, None) => {}
         }
         self.caller = None;
         self.trace_alarm(m);

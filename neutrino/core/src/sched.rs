@@ -82,8 +82,11 @@ impl Kernel {
         }
     }
 
-    /// What is left of the slice of a thread that ran in this entry.
+    /// What is left of the slice of a thread that ran in this entry; a whole one if it runs without.
     fn slice_left(&self, t: ThreadId) -> u64 {
+        if self.threads[t].policy == Policy::Fifo {
+            return limits::SLICE_NS;
+        }
         let cpu = self.cpus.get(usize::from(self.threads[t].cpu));
         cpu.map_or(0, |cpu| cpu.slice_end.saturating_sub(cpu.since))
     }

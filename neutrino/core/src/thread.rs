@@ -184,6 +184,26 @@ impl State {
         }
     }
 
+    /// The channel that it waits on, if it does.
+    pub(crate) const fn channel(&self) -> Option<ChannelId> {
+        match *self {
+            Self::Send { channel, .. }
+            | Self::Receive { channel, .. }
+            | Self::Reply { channel, .. } => Some(channel),
+            Self::Vacant
+            | Self::Ready
+            | Self::Running
+            | Self::Stopped
+            | Self::SigSuspend
+            | Self::SigWaitinfo { .. }
+            | Self::Nanosleep { .. }
+            | Self::Mutex { .. }
+            | Self::Futex { .. }
+            | Self::Interrupt
+            | Self::Poll(_) => None,
+        }
+    }
+
     /// Whether it waits for something other than a CPU.
     pub(crate) const fn is_blocked(&self) -> bool {
         match self {

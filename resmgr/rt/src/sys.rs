@@ -1,4 +1,5 @@
-//! The only `syscall` instruction of native programs.
+//! The `syscall` instructions of native programs: one for calls of six arguments and one result, one
+//! for calls that use all registers.
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::{ARGUMENTS, Call, Frame};

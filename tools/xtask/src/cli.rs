@@ -83,7 +83,7 @@ pub(crate) struct InversionOptions {
 /// What goes into the image of this boot beside `rootfs/image.toml`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ContentOptions {
-    /// Put a file into the image; without GUESTPATH a program goes to /bin, any other file to /root
+    /// Put a file into the image; without GUESTPATH a program goes to /bin, any other file to /opt
     #[arg(long, value_name = "HOSTFILE[:GUESTPATH]")]
     pub(crate) add: Vec<String>,
 }

@@ -20,6 +20,8 @@ use crate::tree::{Content, Tree};
 use crate::workspace::Workspace;
 
 /// Where the guest finds the command of `run --exec`.
+/// Where added files go that are no programs: no server covers it at boot.
+const DATA_FOLDER: &str = "/opt";
 const EXEC_PATH: &str = "/etc/exec";
 
 /// The system as it is built, before anything is added for one boot.
@@ -79,7 +81,7 @@ impl System {
         refuse_dynamic(host)?;
         let is_program = data.permissions().mode() & 0o111 != 0;
         let name = host.file_name().unwrap_or_default().to_string_lossy();
-        let folder = if is_program { "/bin" } else { "/root" };
+        let folder = if is_program { "/bin" } else { DATA_FOLDER };
         let guest = guest.map_or_else(|| format!("{folder}/{name}"), str::to_owned);
         let mode = if is_program { 0o755 } else { 0o644 };
         self.tree.add(&guest, mode, Content::Host(host.to_owned()))

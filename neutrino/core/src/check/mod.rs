@@ -9,7 +9,6 @@ use core::hash::{Hash, Hasher};
 use crate::Kernel;
 use crate::cpu::Cpu;
 use crate::handles::{Place, Target};
-use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::{ConnectionId, Phase};
 use crate::ipc::event::Action;
 use crate::list::List;
@@ -322,7 +321,7 @@ impl Kernel {
     pub fn outline(&self) -> u64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         for (id, thread) in self.threads.iter() {
-            let waits = (thread.state.number(), channel_of(&thread.state));
+            let waits = (thread.state.number(), thread.state.channel());
             let times = (thread.timeout.is_some(), thread.deadline.is_some());
             let serves = (thread.serving, thread.serves, thread.served_by, thread.inherited);
             (id, waits, thread.base, thread.effective, times, serves).hash(&mut hash);
@@ -360,26 +359,6 @@ const fn is_queued(state: &State) -> bool {
         | State::Nanosleep { .. }
         | State::Interrupt
         | State::Poll(_) => false,
-    }
-}
-
-/// The channel that a thread waits at.
-const fn channel_of(state: &State) -> Option<ChannelId> {
-    match *state {
-        State::Send { channel, .. }
-        | State::Receive { channel, .. }
-        | State::Reply { channel, .. } => Some(channel),
-        State::Vacant
-        | State::Ready
-        | State::Running
-        | State::Stopped
-        | State::SigSuspend
-        | State::SigWaitinfo { .. }
-        | State::Nanosleep { .. }
-        | State::Mutex { .. }
-        | State::Futex { .. }
-        | State::Interrupt
-        | State::Poll(_) => None,
     }
 }
 

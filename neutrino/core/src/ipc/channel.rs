@@ -246,21 +246,6 @@ impl Kernel {
 
     /// The channel that a blocked thread waits on, if it does.
     pub(crate) fn channel_waited_on(&self, t: ThreadId) -> Option<ChannelId> {
-        match self.threads[t].state {
-            State::Send { channel, .. }
-            | State::Receive { channel, .. }
-            | State::Reply { channel, .. } => Some(channel),
-            State::Vacant
-            | State::Ready
-            | State::Running
-            | State::Stopped
-            | State::SigSuspend
-            | State::SigWaitinfo { .. }
-            | State::Nanosleep { .. }
-            | State::Mutex { .. }
-            | State::Futex { .. }
-            | State::Interrupt
-            | State::Poll(_) => None,
-        }
+        self.threads[t].state.channel()
     }
 }

@@ -3,7 +3,7 @@
 //! Both hand the CPU over without a queue. Taken when nothing asks for more: one piece of memory or
 //! registers on each side, an inheriting channel, no time-outs, signals, holds or mutexes. In every
 //! other case nothing has changed (user bytes excepted) and the general path does the call. What
-//! comes of it is the same: `tests/fast.rs` compares the two from every state it explores.
+//! comes of it is the same: `tests/kernel/fast.rs` runs the two in lockstep.
 //!
 //! Why nobody ready is looked at: by I8 none outranks the caller, and who takes its place here has
 //! the caller's priority or a higher one.
@@ -16,6 +16,7 @@ use crate::handles::{self, Target};
 use crate::ipc::channel::ChannelId;
 use crate::ipc::deliver::rcvid;
 use crate::ipc::reply::RegisterAnswer;
+use crate::ipc::send::register_buffers;
 use crate::ipc::transfer::{Buffer, to_bytes};
 use crate::machine::{Machine, Place, ThreadSlot};
 use crate::slab::Maybe;
@@ -45,23 +46,9 @@ impl Kernel {
         }
         match call.number() {
             number::MsgSendRegisters => {
-                let (coid, lengths) = (call.argument(0), call.argument(1));
-                let (length, reply_length) = (lengths & 0xffff_ffff, lengths.wrapping_shr(32));
-                if length > WORDS_BYTES {
-                    return None;
-                }
-                // Two calls, so that each is compiled for its kind of reply.
-                if reply_length > WORDS_BYTES {
-                    let reply = Buffer::flat(call.argument(8), reply_length);
-                    self.fast_send(m, cpu, coid, (Buffer::words(length), reply))
-                } else {
-                    self.fast_send(
-                        m,
-                        cpu,
-                        coid,
-                        (Buffer::words(length), Buffer::words(reply_length)),
-                    )
-                }
+                let coid = call.argument(0);
+                let buffers = register_buffers(call.argument(1), call.argument(8))?;
+                self.fast_send(m, cpu, coid, buffers)
             }
             number::MsgReplyReceiveRegisters => {
                 let RegisterAnswer { rcvid, status, chid, length } =

@@ -11,6 +11,16 @@ use neutrino_core::Input;
 
 use crate::world::{DATA, INFO, WORD, World, kill, manager, read_pulse, receive, world};
 
+/// What a child sends through its first handle.
+const TO_MANAGER: Call = Call::MsgSend {
+    coid: SIDE_CHANNEL,
+    message: DATA,
+    parts: -5,
+    reply: DATA + 0x700,
+    reply_parts: -8,
+    extra: 0,
+};
+
 #[test]
 fn a_child_speaks_to_the_process_manager_through_its_first_handle() {
     world(|w| {
@@ -19,15 +29,7 @@ fn a_child_speaks_to_the_process_manager_through_its_first_handle() {
         w.blocks(&receive(chid));
         assert_eq!(w.ok(&Call::ThreadSelf {}), u64::from(pid) << 32 | u64::from(pid));
         let child = w.me();
-        let send = Call::MsgSend {
-            coid: SIDE_CHANNEL,
-            message: DATA,
-            parts: -5,
-            reply: DATA + 0x700,
-            reply_parts: -8,
-            extra: 0,
-        };
-        w.blocks(&send);
+        w.blocks(&TO_MANAGER);
         assert_ne!(w.me(), child);
         assert_eq!(u32::from_le_bytes(w.peek(INFO)), pid);
     });
@@ -63,15 +65,7 @@ fn a_killed_client_leaves_its_server_an_unblock_pulse_and_a_stale_rcvid() {
         let chid = manager(w);
         let (process, _) = w.child(10);
         w.blocks(&receive(chid));
-        let send = Call::MsgSend {
-            coid: SIDE_CHANNEL,
-            message: DATA,
-            parts: -5,
-            reply: DATA + 0x700,
-            reply_parts: -8,
-            extra: 0,
-        };
-        w.blocks(&send);
+        w.blocks(&TO_MANAGER);
         let rcvid = w.machine.results[&w.me().0].cast_unsigned();
         assert_eq!(kill(w, process, 0, number::SIGKILL), Some(0));
         let mut codes = Vec::new();
@@ -119,15 +113,7 @@ fn exec_keeps_the_pid_and_frees_what_exec_closes() {
         let child = w.me();
         let dup = Call::ConnectDup { coid: SIDE_CHANNEL, minimum: 0, flags: 1 };
         assert_eq!(w.ok(&dup), 0);
-        let send = Call::MsgSend {
-            coid: SIDE_CHANNEL,
-            message: DATA,
-            parts: -5,
-            reply: DATA + 0x700,
-            reply_parts: -8,
-            extra: 0,
-        };
-        w.blocks(&send);
+        w.blocks(&TO_MANAGER);
         assert_eq!(w.me(), main);
         let rcvid = w.machine.results[&main.0].cast_unsigned();
         let space = w.ok(&Call::SpaceCreate {}) as u32;

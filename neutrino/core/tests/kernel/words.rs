@@ -194,6 +194,22 @@ fn a_server_whose_clients_slice_is_over_goes_behind_its_equals() {
 }
 
 #[test]
+fn a_server_that_takes_over_from_a_client_without_slices_begins_one() {
+    world(|w| {
+        let s = served(w);
+        w.poke(ABOVE, &[1_u32, 20, 0, 0].map(u32::to_le_bytes).concat());
+        w.ok(&Call::SchedSet { process: 0, tid: 0, parameters: ABOVE });
+        w.spawn(20);
+        w.enter(Input::Reschedule);
+        assert_eq!(w.me(), s.client);
+        w.machine.now += 10_000_000;
+        sent(w, &s, &send(s.coid, 48, 48));
+        w.enter(Input::Reschedule);
+        assert_eq!(w.me(), s.server, "it has a slice before its equal's turn");
+    });
+}
+
+#[test]
 fn a_client_that_queues_behind_a_server_after_a_fast_hand_over_boosts_it() {
     world(|w| {
         let s = served(w);
