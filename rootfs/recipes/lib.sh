@@ -68,6 +68,14 @@ fetch_binary() {
     record_fetched
 }
 
+# fetch_kernel PACKAGE: the kernel of the package that Debian's package PACKAGE depends on.
+fetch_kernel() {
+    fetch_binary "$1"
+    set -- "$RECIPE_WORK"/fetch/*.deb
+    fetch_binary "$(dpkg-deb -f "$1" Depends | sed 's/[ ,].*//')"
+    cp "$RECIPE_WORK"/root/boot/vmlinuz-* "$RECIPE_OUT/vmlinuz"
+}
+
 # install_program FROM NAME: a program that the recipe built, stripped.
 install_program() {
     step "stripping $2" strip -o "$RECIPE_OUT/$2" "$1"

@@ -50,9 +50,8 @@ pub(crate) enum Command {
     Library,
     /// Print the size of the kernel: lines of code and bytes of .text
     Sizes,
-    /// Measure
-    #[command(subcommand)]
-    Bench(BenchCommand),
+    /// Measure, in instructions: everything beside Linux in the same emulator, or one suite
+    Bench(BenchOptions),
     /// Trace what the kernel does for a command, for Perfetto, and count its messages
     Trace(TraceOptions),
     /// Play scenarios of priority inversion without and with inheritance; write target/inversion/index.html
@@ -63,8 +62,24 @@ pub(crate) enum Command {
     Screendump(ScreendumpOptions),
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchCommand {
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BenchOptions {
+    /// What to measure; without it everything, and Linux and Linux PREEMPT_RT too
+    #[arg(value_enum)]
+    pub(crate) suite: Option<BenchSuite>,
+
+    /// Compare with the recorded figures of Linux (tests/bench/peers.toml) instead of running it
+    #[arg(long)]
+    pub(crate) no_linux: bool,
+
+    /// Put the results into the repository: docs/benchmarks.md, its plots, and the ledger
+    #[arg(long)]
+    pub(crate) record: bool,
+}
+
+/// A part of the benchmarks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum BenchSuite {
     /// Instructions from kernel entry to the shell's prompt
     Boot,
     /// Messages and kernel calls, beside seL4

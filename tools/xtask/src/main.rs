@@ -12,7 +12,6 @@
 mod bench;
 mod check;
 mod cli;
-mod compare;
 mod compile;
 mod console;
 mod discarded;
@@ -47,7 +46,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{BenchCommand, Cli, Command};
+use crate::cli::{Cli, Command};
 use crate::workspace::Workspace;
 
 fn main() -> ExitCode {
@@ -72,9 +71,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Docs => docs::command(&workspace),
         Command::Library => library::command(&workspace),
         Command::Sizes => sizes::command(&workspace),
-        Command::Bench(BenchCommand::Boot) => bench::boot(&workspace),
-        Command::Bench(BenchCommand::Ipc) => compare::ipc(&workspace),
-        Command::Bench(BenchCommand::Posix) => compare::posix(&workspace),
+        Command::Bench(options) => bench::command(&workspace, &options),
         Command::Trace(options) => trace::command(&workspace, &options),
         Command::Inversion(options) => inversion::command(&workspace, &options),
         Command::Setup => setup::command(&workspace),

@@ -67,7 +67,7 @@ pub(crate) const PORTS: [Port; 3] = [
 ];
 
 /// One instruction is one nanosecond, and nothing of the host shows: runs are identical.
-const ICOUNT: [&str; 8] = [
+pub(crate) const ICOUNT: [&str; 8] = [
     "-icount",
     "shift=0,sleep=off",
     "-cpu",
