@@ -1,9 +1,11 @@
-//! Random bytes: ChaCha20, keyed from RDRAND and from timing, and anew for every request.
+//! Random bytes: ChaCha20, keyed from RDRAND and from timing, and anew for every long request and
+//! every pool of bytes for short ones.
 //!
 //! What comes in is stirred into the key block by block: the next key is what the cipher puts out
 //! under the old key xor the block. So a block that somebody knows, or chose, takes nothing away from
-//! what the key held before. The key that makes a request's bytes is replaced by output of its own
-//! before they leave: whoever reads procnto's memory later cannot compute what was handed out.
+//! what the key held before. The key that makes bytes is replaced by output of its own before they
+//! leave, and what leaves the pool is cleared there: whoever reads procnto's memory later cannot
+//! compute what was handed out.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -25,6 +27,11 @@ const BLOCKS_BESIDE_HARDWARE: usize = 16;
 /// The same if there is nothing else: some of the low bits of each stamp are noise.
 const BLOCKS_ALONE: usize = 512;
 
+/// Bytes of the pool: with a key, what the cipher makes in one go.
+const POOL: usize = 224;
+/// Longest request that the pool serves (a program's `AT_RANDOM` has 16 bytes).
+const SHORT: usize = 32;
+
 /// What a generator's bytes rest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quality {
@@ -39,13 +46,17 @@ pub enum Quality {
 pub struct Generator {
     key: [u8; 32],
     quality: Quality,
+    /// Bytes for short requests, the last `left` of which nobody has got.
+    pool: [u8; POOL],
+    left: usize,
 }
 
 impl Generator {
     /// A generator that is ready.
     #[must_use]
     pub fn new(source: &impl Entropy) -> Self {
-        let mut new = Self { key: [0; 32], quality: Quality::TimingOnly };
+        let quality = Quality::TimingOnly;
+        let mut new = Self { key: [0; 32], quality, pool: [0; POOL], left: 0 };
         new.stir(source.facts());
         let blocks = match new.stir_hardware(source) {
             Quality::Hardware => BLOCKS_BESIDE_HARDWARE,
@@ -66,6 +77,23 @@ impl Generator {
 
     /// Fills a buffer.
     pub fn fill(&mut self, source: &impl Entropy, buffer: &mut [u8]) {
+        if buffer.len() > SHORT {
+            return self.draw(source, buffer);
+        }
+        if self.left < buffer.len() {
+            let mut pool = [0; POOL];
+            self.draw(source, &mut pool);
+            (self.pool, self.left) = (pool, POOL);
+        }
+        let start = POOL - self.left;
+        let taken = &mut self.pool[start..start + buffer.len()];
+        buffer.copy_from_slice(taken);
+        taken.fill(0);
+        self.left -= buffer.len();
+    }
+
+    /// Fills a buffer from a key of its own.
+    fn draw(&mut self, source: &impl Entropy, buffer: &mut [u8]) {
         self.stir_time(source);
         let _first_look_counts = self.stir_hardware(source);
         let mut stream = ChaCha20Rng::from_seed(self.key);
@@ -175,6 +203,22 @@ mod tests {
         ChaCha20Rng::from_seed(generator.key).fill_bytes(&mut again);
         assert!(bytes.chunks(32).all(|part| part != generator.key));
         assert_ne!(bytes, again);
+    }
+
+    #[test]
+    fn short_requests_get_bytes_that_are_nowhere_afterwards() {
+        let source = source(5, Some(9));
+        let mut generator = Generator::new(&source);
+        let (mut first, mut second) = ([0; 16], [0; 16]);
+        generator.fill(&source, &mut first);
+        generator.fill(&source, &mut second);
+        assert_ne!(first, second);
+        assert!(generator.pool.windows(16).all(|part| part != first && part != second));
+        let time = source.time.get();
+        for _ in 0..POOL / 16 {
+            generator.fill(&source, &mut first);
+        }
+        assert!(source.time.get() > time, "no new pool was keyed");
     }
 
     #[test]

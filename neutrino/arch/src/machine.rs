@@ -339,6 +339,10 @@ impl PageTables for Machine {
         self.spaces.map(space, &page);
     }
 
+    fn map_absent(&mut self, space: SpaceSlot, pages: &[Page]) -> u64 {
+        self.spaces.map_absent(space, pages)
+    }
+
     fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page> {
         self.spaces.unmap(space, address)
     }

@@ -78,11 +78,18 @@ impl Kernel {
         self.account(m, cpu);
         self.trace_begin(cpu);
         self.trace_input(&input, current);
+        if let (Input::PageFault { address, access, error }, Some(caller)) = (&input, current) {
+            self.unsettled = false;
+            self.page_fault(m, caller, *address, *access, *error);
+            // As after a call: a page more or less changes nobody's turn.
+            if !self.unsettled {
+                self.caller = None;
+                self.trace_flush(m);
+                return Some(slot(caller));
+            }
+        }
         current.into_iter().for_each(|t| self.touch(t));
         match (input, current) {
-            (Input::PageFault { address, access, error }, Some(caller)) => {
-                self.page_fault(m, caller, address, access, error);
-            }
             (Input::Exception { signal, code, trap, error, address }, Some(caller)) => {
                 let info = SignalInfo {
                     number: signal,
@@ -100,10 +107,10 @@ impl Kernel {
             }
             (Input::Timer, _) => self.time_fire(m),
             // Calls have gone to `call_slow`.
-            (Input::Reschedule | Input::Call(_), _) => {}
+            (Input::Reschedule | Input::Call(_) | Input::PageFault { .. }, _) => {}
             // Another CPU took the thread off while this one waited for its turn in the kernel: the
-            // thread does it again when it runs again (`Devices::stop_cpu`).
-            (Input::PageFault { .. } | Input::Exception { .. }, None) => {}
+            // thread does it again when it runs again (`Devices::stop_cpu`). Faults likewise.
+            (Input::Exception { .. }, None) => {}
         }
         self.caller = None;
         self.trace_alarm(m);
@@ -194,6 +201,7 @@ impl Kernel {
             Err(BadAccess::Protection) => (number::SIGSEGV, ACCERR),
             Err(BadAccess::BeyondObject | BadAccess::NoMemory) => (number::SIGBUS, ADRERR),
         };
+        self.unsettled = true;
         let trap = PAGE_FAULT;
         let info = SignalInfo { number, code, value: address, status: error, trap, pid: 0, uid: 0 };
         self.fault(m, caller, &info);

@@ -244,6 +244,18 @@ pub trait PageTables {
     fn space_destroy(&mut self, space: SpaceSlot);
     /// Maps a page, replacing what was there (uses up to 3 table frames); flushes the TLB for it.
     fn map(&mut self, space: SpaceSlot, page: Page);
+    /// Maps pages of one table, which exists, where none is mapped; returns how many those were.
+    // Bound: the pages.
+    fn map_absent(&mut self, space: SpaceSlot, pages: &[Page]) -> u64 {
+        let mut mapped = 0_u64;
+        for page in pages {
+            if self.lookup(space, page.address).is_none() {
+                self.map(space, *page);
+                mapped = mapped.saturating_add(1);
+            }
+        }
+        mapped
+    }
     /// Unmaps a page, flushes the TLB for it, and tells what was there.
     fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page>;
     /// What is mapped at an address.

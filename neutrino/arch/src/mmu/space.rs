@@ -341,6 +341,32 @@ impl Spaces {
         }
     }
 
+    /// Maps pages of one table where none is mapped; tells how many.
+    pub(crate) fn map_absent(&mut self, space: SpaceSlot, pages: &[Page]) -> u64 {
+        let Some(first) = pages.first() else { return 0 };
+        let Some(parent) = self.leaf_table(space, first.address) else { return 0 };
+        let table = frame_of(parent.get());
+        let mut mapped = 0;
+        // Bound: the pages, of which a table has no more than 512.
+        for page in pages {
+            let place = Place::at(table, LEAF, page.address);
+            if place.get() & PRESENT == 0 {
+                place.set(entry_of(page));
+                mapped += 1;
+            }
+        }
+        parent.set(parent.get().wrapping_add(mapped << COUNT_SHIFT));
+        mapped
+    }
+
+    /// The entry that names the table of the pages around an address.
+    fn leaf_table(&self, space: SpaceSlot, address: u64) -> Option<Place> {
+        let top = Place::at(self.user_root(space, address)?, MIDDLE[0], address);
+        let directories = Place::at(below(top)?, MIDDLE[1], address);
+        let tables = Place::at(below(directories)?, MIDDLE[2], address);
+        below(tables).map(|_| tables)
+    }
+
     /// Unmaps a page and tells what was there.
     pub(crate) fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page> {
         let root = self.user_root(space, address)?;
@@ -410,10 +436,12 @@ impl Spaces {
                     }
                 }
             }
+            let stop = MIDDLE[2].next(address).min(end);
+            let table = direct_map::address(table);
             // Bound: the 512 entries of the table.
-            for index in LEAF.index(address)..ENTRIES {
-                let entry = read_word(table, index);
-                if entry & PRESENT != 0 && address < end {
+            while address < stop {
+                let entry = direct_map::read_entry(table, LEAF.index(address));
+                if entry & PRESENT != 0 {
                     return Some(page_of(address, entry));
                 }
                 address = LEAF.next(address);

@@ -3,10 +3,16 @@
 use neutrino_abi::memory::PAGE_SIZE;
 
 use super::frames::{OutOfMemory, TABLES_PER_PAGE};
+use super::layout::rights;
 use super::mapping::{Backing, Mapping, Window};
 use super::page::page_of;
 use super::{BadAccess, Memory};
 use crate::machine::{Access, FrameNumber, Machine, Page, SpaceSlot};
+
+/// Pages of an object that are shown at once, if it has them: those of a run of this many that begins
+/// at a multiple of it. A power of two, so that one table holds them.
+const AROUND: usize = 16;
+const AROUND_BYTES: u64 = AROUND as u64 * PAGE_SIZE;
 
 /// What a page is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +44,39 @@ impl Memory {
             Access::Read | Access::Execute => Intent::Load,
             Access::Write => Intent::Store,
         };
-        self.provide(m, &mapping, page_of(address), intent).map(|_| ())
+        self.provide(m, &mapping, page_of(address), intent)?;
+        if intent == Intent::Load {
+            self.show_around(m, &mapping, address);
+        }
+        Ok(())
+    }
+
+    /// Shows pages around one that has just been provided, if their object has them: a program that
+    /// reads or executes one page of a file soon wants its neighbours, and a fault costs more than
+    /// all of them.
+    fn show_around(&mut self, m: &mut impl Machine, mapping: &Mapping, address: u64) {
+        let start = address & !(AROUND_BYTES - 1);
+        let range = mapping.range.part(start, start.saturating_add(AROUND_BYTES));
+        let Some(window) = mapping.backing_at(range.start()).window() else { return };
+        let rights = rights(mapping, matches!(mapping.backing, Backing::Shared(_)));
+        let mut pages = [Page { address: 0, frame: FrameNumber(0), rights }; AROUND];
+        let mut free = pages.iter_mut();
+        let mut page = window.page;
+        let mut at = range.start();
+        // Bound: AROUND.
+        while at < range.end() {
+            if let Some(frame) = self.object_frame(m, window.object, page)
+                && let Some(place) = free.next()
+            {
+                *place = Page { address: at, frame, rights };
+            }
+            page = page.saturating_add(1);
+            at = at.saturating_add(PAGE_SIZE);
+        }
+        let found = AROUND.saturating_sub(free.len());
+        let shown = m.map_absent(mapping.space, pages.get(..found).unwrap_or_default());
+        let space = &mut self.spaces[mapping.space];
+        space.resident_pages = space.resident_pages.saturating_add(shown);
     }
 
     /// Makes the page at `address` of a mapping present with all the rights it can have; the

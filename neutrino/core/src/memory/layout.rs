@@ -191,12 +191,7 @@ impl Memory {
                 self.owns(m, mapping, address, frame) && !self.frames.is_shared(m, frame)
             }
         };
-        PageRights {
-            read: mapping.protection.allows(Access::Read),
-            write: is_writable && mapping.protection.allows(Access::Write),
-            execute: mapping.protection.allows(Access::Execute),
-            uncached: mapping.protection.is_uncached(),
-        }
+        rights(mapping, is_writable)
     }
 
     /// Counts pages as mapped.
@@ -209,5 +204,15 @@ impl Memory {
     pub(super) fn add_resident(&mut self, space: SpaceSlot) {
         let space = &mut self.spaces[space];
         space.resident_pages = space.resident_pages.saturating_add(1);
+    }
+}
+
+/// The rights of a page that may be stored to if the mapping's protection allows it, or may not.
+pub(super) fn rights(mapping: &Mapping, is_writable: bool) -> PageRights {
+    PageRights {
+        read: mapping.protection.allows(Access::Read),
+        write: is_writable && mapping.protection.allows(Access::Write),
+        execute: mapping.protection.allows(Access::Execute),
+        uncached: mapping.protection.is_uncached(),
     }
 }
