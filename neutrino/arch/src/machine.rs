@@ -352,7 +352,22 @@ impl PageTables for Machine {
     }
 
     fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
-        self.spaces.next_page(space, from, end)
+        let mut page = [Page::default()];
+        let found = self.spaces.next_pages(space, from, end, &mut page);
+        let [page] = page;
+        (found != 0).then_some(page)
+    }
+
+    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> usize {
+        self.spaces.next_pages(space, from, end, into)
+    }
+
+    fn map_pages(&mut self, space: SpaceSlot, pages: &[Page]) {
+        self.spaces.map_pages(space, pages);
+    }
+
+    fn unmap_pages(&mut self, space: SpaceSlot, pages: &[Page]) {
+        self.spaces.unmap_pages(space, pages);
     }
 }
 

@@ -58,7 +58,7 @@ pub struct PageRights {
 }
 
 /// A present page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Page {
     /// Its address.
     pub address: u64,
@@ -256,12 +256,40 @@ pub trait PageTables {
         }
         mapped
     }
+    /// As [`PageTables::map`], of pages that [`PageTables::next_pages`] has found together, in this
+    /// space or another.
+    // Bound: the pages.
+    fn map_pages(&mut self, space: SpaceSlot, pages: &[Page]) {
+        for page in pages {
+            self.map(space, *page);
+        }
+    }
+    /// As [`PageTables::unmap`], of pages that [`PageTables::next_pages`] has found together.
+    // Bound: the pages.
+    fn unmap_pages(&mut self, space: SpaceSlot, pages: &[Page]) {
+        for page in pages {
+            self.unmap(space, page.address);
+        }
+    }
     /// Unmaps a page, flushes the TLB for it, and tells what was there.
     fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page>;
     /// What is mapped at an address.
     fn lookup(&self, space: SpaceSlot, address: u64) -> Option<Page>;
     /// The first page mapped at or after `from` and before `end`; skips holes quickly.
     fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page>;
+    /// The first pages mapped at or after `from` and before `end`, as many as lie in one table and
+    /// there is room for; returns how many.
+    // Bound: the room.
+    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> usize {
+        let (mut at, mut count) = (from, 0_usize);
+        for place in into {
+            let Some(page) = self.next_page(space, at, end) else { break };
+            at = page.address.saturating_add(neutrino_abi::memory::PAGE_SIZE);
+            *place = page;
+            count = count.saturating_add(1);
+        }
+        count
+    }
 }
 
 /// Time, interrupts, ports and power.

@@ -193,6 +193,9 @@ impl Spaces {
 
     /// Notes the other CPUs that use a table.
     fn note_stale(&mut self, root: u64) {
+        if self.online == 1 {
+            return;
+        }
         // Bound: CPUS.
         for (cpu, loaded) in self.loaded.iter().enumerate().take(self.online) {
             if *loaded == root && cpu != self.cpu {
@@ -341,6 +344,50 @@ impl Spaces {
         }
     }
 
+    /// Maps pages of one table, replacing what was there.
+    pub(crate) fn map_pages(&mut self, space: SpaceSlot, pages: &[Page]) {
+        let Some((first, rest)) = pages.split_first() else { return };
+        // Makes the tables.
+        self.map(space, first);
+        let (Some(root), Some(parent)) = (self.root(space), self.leaf_table(space, first.address))
+        else {
+            return;
+        };
+        let table = frame_of(parent.get());
+        let mut added = 0;
+        // Bound: the pages, of which a table has no more than 512.
+        for page in rest {
+            let place = Place::at(table, LEAF, page.address);
+            let was_present = place.get() & PRESENT != 0;
+            place.set(entry_of(page));
+            if was_present {
+                self.flush(root, page.address);
+            } else {
+                added += 1;
+            }
+        }
+        parent.set(parent.get().wrapping_add(added << COUNT_SHIFT));
+    }
+
+    /// Unmaps pages of one table, which are mapped.
+    pub(crate) fn unmap_pages(&mut self, space: SpaceSlot, pages: &[Page]) {
+        let Some((last, others)) = pages.split_last() else { return };
+        let (Some(root), Some(parent)) = (self.root(space), self.leaf_table(space, last.address))
+        else {
+            return;
+        };
+        let table = frame_of(parent.get());
+        // Bound: the pages, of which a table has no more than 512.
+        for page in others {
+            Place::at(table, LEAF, page.address).set(0);
+            self.flush(root, page.address);
+        }
+        let removed = others.len() as u64;
+        parent.set(parent.get().wrapping_sub(removed << COUNT_SHIFT));
+        // Takes the tables out that are empty now.
+        self.unmap(space, last.address);
+    }
+
     /// Maps pages of one table where none is mapped; tells how many.
     pub(crate) fn map_absent(&mut self, space: SpaceSlot, pages: &[Page]) -> u64 {
         let Some(first) = pages.first() else { return 0 };
@@ -418,9 +465,15 @@ impl Spaces {
         (entry & PRESENT != 0).then(|| page_of(address, entry))
     }
 
-    /// The first page mapped at or after `from` and before `end`.
-    pub(crate) fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
-        let root = self.root(space)?;
+    /// The first pages mapped at or after `from` and before `end` that lie in one table.
+    pub(crate) fn next_pages(
+        &self,
+        space: SpaceSlot,
+        from: u64,
+        end: u64,
+        into: &mut [Page],
+    ) -> usize {
+        let Some(root) = self.root(space) else { return 0 };
         let end = end.min(USER_END);
         let mut address = from & !(PAGE - 1);
         // Bound: one turn per entry of the tables on the way; no table is empty, so four tables at
@@ -437,18 +490,44 @@ impl Spaces {
                 }
             }
             let stop = MIDDLE[2].next(address).min(end);
-            let table = direct_map::address(table);
-            // Bound: the 512 entries of the table.
-            while address < stop {
-                let entry = direct_map::read_entry(table, LEAF.index(address));
-                if entry & PRESENT != 0 {
-                    return Some(page_of(address, entry));
-                }
-                address = LEAF.next(address);
+            let found = pages_of(direct_map::address(table), (address, stop), into);
+            if found != 0 {
+                return found;
             }
+            address = stop;
         }
-        None
+        0
     }
+}
+
+/// Entries that are looked at together: most of a sparse table is absent.
+const GROUP: usize = 8;
+
+/// The present pages of a part of a table.
+fn pages_of(table: u64, (start, stop): (u64, u64), into: &mut [Page]) -> usize {
+    let mut address = start;
+    let mut found = 0;
+    // Bound: the 512 entries of the table.
+    while address < stop {
+        let index = LEAF.index(address);
+        if index.is_multiple_of(GROUP) && is_group_absent(table, index) {
+            address += GROUP as u64 * PAGE;
+            continue;
+        }
+        let entry = direct_map::read_entry(table, index);
+        if entry & PRESENT != 0 {
+            let Some(place) = into.get_mut(found) else { break };
+            *place = page_of(address, entry);
+            found += 1;
+        }
+        address += PAGE;
+    }
+    found
+}
+
+/// Whether no entry from `index` on, of a group, is present. One that is not is 0.
+fn is_group_absent(table: u64, index: usize) -> bool {
+    (0..GROUP).fold(0, |all, at| all | direct_map::read_entry(table, index | at)) == 0
 }
 
 /// The table that an entry names.

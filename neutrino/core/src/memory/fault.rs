@@ -6,13 +6,15 @@ use super::frames::{OutOfMemory, TABLES_PER_PAGE};
 use super::layout::rights;
 use super::mapping::{Backing, Mapping, Window};
 use super::page::page_of;
+use super::run::{self, Run};
 use super::{BadAccess, Memory};
 use crate::machine::{Access, FrameNumber, Machine, Page, SpaceSlot};
 
 /// Pages of an object that are shown at once, if it has them: those of a run of this many that begins
 /// at a multiple of it. A power of two, so that one table holds them.
-const AROUND: usize = 16;
-const AROUND_BYTES: u64 = AROUND as u64 * PAGE_SIZE;
+const AROUND: u64 = run::PAGES as u64;
+const AROUND_BYTES: u64 = AROUND * PAGE_SIZE;
+const _: () = assert!(AROUND.is_power_of_two());
 
 /// What a page is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,22 +61,18 @@ impl Memory {
         let range = mapping.range.part(start, start.saturating_add(AROUND_BYTES));
         let Some(window) = mapping.backing_at(range.start()).window() else { return };
         let rights = rights(mapping, matches!(mapping.backing, Backing::Shared(_)));
-        let mut pages = [Page { address: 0, frame: FrameNumber(0), rights }; AROUND];
-        let mut free = pages.iter_mut();
+        let mut found = Run::new();
         let mut page = window.page;
         let mut at = range.start();
         // Bound: AROUND.
         while at < range.end() {
-            if let Some(frame) = self.object_frame(m, window.object, page)
-                && let Some(place) = free.next()
-            {
-                *place = Page { address: at, frame, rights };
+            if let Some(frame) = self.object_frame(m, window.object, page) {
+                found.push(Page { address: at, frame, rights });
             }
             page = page.saturating_add(1);
             at = at.saturating_add(PAGE_SIZE);
         }
-        let found = AROUND.saturating_sub(free.len());
-        let shown = m.map_absent(mapping.space, pages.get(..found).unwrap_or_default());
+        let shown = m.map_absent(mapping.space, found.pages());
         let space = &mut self.spaces[mapping.space];
         space.resident_pages = space.resident_pages.saturating_add(shown);
     }

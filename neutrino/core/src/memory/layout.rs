@@ -2,13 +2,12 @@
 //!
 //! Nothing here fails. Whoever cuts or inserts has asked [`Memory::has_room`] before.
 
-use neutrino_abi::memory::PAGE_SIZE;
-
 use super::Memory;
 use super::frames::OutOfMemory;
 use super::limits::MAPPINGS_PER_SPACE;
 use super::mapping::{Backing, Charge, Mapping, MappingId};
 use super::page::PageRange;
+use super::run::Run;
 use super::tree;
 use crate::machine::{Access, FrameNumber, Machine, PageRights, SpaceSlot};
 
@@ -109,17 +108,20 @@ impl Memory {
         let mapping = self.mappings[id];
         let mut at = range.start();
         // Bound: pages of the range that are present.
-        while let Some(page) = m.next_page(mapping.space, at, range.end()) {
-            at = page.address.saturating_add(PAGE_SIZE);
-            m.unmap(mapping.space, page.address);
-            if self.owns(m, &mapping, page.address, page.frame) {
-                self.frames.release(m, page.frame);
-                if mapping.charge.is_by_page() {
-                    self.frames.uncharge(1);
+        while let Some(run) = Run::next(m, mapping.space, at, range.end()) {
+            at = run.end();
+            m.unmap_pages(mapping.space, run.pages());
+            // Bound: pages of the run.
+            for page in run.pages() {
+                if self.owns(m, &mapping, page.address, page.frame) {
+                    self.frames.release(m, page.frame);
+                    if mapping.charge.is_by_page() {
+                        self.frames.uncharge(1);
+                    }
                 }
             }
             let space = &mut self.spaces[mapping.space];
-            space.resident_pages = space.resident_pages.saturating_sub(1);
+            space.resident_pages = space.resident_pages.saturating_sub(run.count());
         }
     }
 

@@ -24,6 +24,7 @@ mod mapping;
 mod object;
 mod page;
 mod radix;
+mod run;
 mod space;
 mod table;
 mod transfer;

@@ -8,7 +8,9 @@ use neutrino_abi::errno::Errno;
 use neutrino_abi::memory::{MappingInfo, PAGE_SIZE};
 
 use super::frames::{OutOfMemory, TABLES_PER_PAGE, TABLES_PER_SPACE};
+use super::layout::rights;
 use super::mapping::{Backing, Charge, Mapping, MappingId};
+use super::run::Run;
 use super::table::{Slot, SlotId};
 use super::{Memory, SpaceUsage};
 use crate::machine::{Machine, Page, SpaceSlot};
@@ -208,23 +210,46 @@ impl Memory {
     ) -> Result<(), OutOfMemory> {
         let mut at = mapping.range.start();
         // Bound: pages of the mapping that are present.
-        while let Some(page) = m.next_page(mapping.space, at, mapping.range.end()) {
-            at = page.address.saturating_add(PAGE_SIZE);
+        while let Some(run) = Run::next(m, mapping.space, at, mapping.range.end()) {
+            at = run.end();
+            self.fork_run(m, mapping, child, &run)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Memory::fork_pages`], of some pages of the mapping.
+    fn fork_run(
+        &mut self,
+        m: &mut impl Machine,
+        mapping: &Mapping,
+        child: SpaceSlot,
+        run: &Run,
+    ) -> Result<(), OutOfMemory> {
+        self.frames.fill_tables(m, TABLES_PER_PAGE)?;
+        let (mut shared, mut narrowed) = (Run::new(), Run::new());
+        let rights = rights(mapping, false);
+        let mut outcome = Ok(());
+        // Bound: pages of the run.
+        for page in run.pages() {
             if !self.owns(m, mapping, page.address, page.frame) {
                 continue;
             }
-            self.frames.fill_tables(m, TABLES_PER_PAGE)?;
             if mapping.charge.is_by_page() {
-                self.frames.charge(1)?;
+                outcome = self.frames.charge(1);
+                if outcome.is_err() {
+                    break;
+                }
             }
             self.frames.share(m, page.frame);
-            let rights = self.rights_of(m, mapping, page.address, page.frame);
+            shared.push(Page { rights, ..*page });
             if page.rights.write {
-                m.map(mapping.space, Page { rights, ..page });
+                narrowed.push(Page { rights, ..*page });
             }
-            m.map(child, Page { rights, ..page });
-            self.add_resident(child);
         }
-        Ok(())
+        m.map_pages(mapping.space, narrowed.pages());
+        m.map_pages(child, shared.pages());
+        let space = &mut self.spaces[child];
+        space.resident_pages = space.resident_pages.saturating_add(shared.count());
+        outcome
     }
 }
