@@ -3,7 +3,8 @@
 //! The low part, [0, 1024), holds descriptors; the high part starts at `SIDE_CHANNEL`. Inside, both
 //! are one row of places: descriptors first. Places live in chunks of 32 from a slab, so that a
 //! process that has few handles costs little; a bitmap of full chunks finds the lowest free place.
-//! I4: `full` says which chunks have no free place; a chunk in a table has a handle in it.
+//! I4: `full` says which chunks have no free place, `held` which are there; a chunk in a table has a
+//! handle in it.
 
 use neutrino_abi::Errno;
 use neutrino_abi::handle::{FD_LIMIT, SIDE_CHANNEL};
@@ -153,6 +154,8 @@ pub struct Table {
     chunks: [Maybe<Chunk>; CHUNKS],
     /// One bit for each chunk without a free place.
     full: [u64; WORDS],
+    /// One bit for each chunk that is there.
+    held: [u64; WORDS],
     /// Handles in it.
     pub(crate) count: u32,
 }
@@ -160,7 +163,7 @@ pub struct Table {
 impl Table {
     /// A table without handles.
     pub(crate) const EMPTY: Self =
-        Self { chunks: [Maybe::NOBODY; CHUNKS], full: [0; WORDS], count: 0 };
+        Self { chunks: [Maybe::NOBODY; CHUNKS], full: [0; WORDS], held: [0; WORDS], count: 0 };
 
     /// What a number names.
     #[inline(always)]
@@ -200,14 +203,11 @@ impl Table {
     }
 
     fn next_with_room(&self, from: usize) -> Option<usize> {
-        let mut word = from / 64;
-        let mut room =
-            !*self.full.get(word)? & u64::MAX.checked_shl(u32::try_from(from % 64).ok()?)?;
-        while room == 0 {
-            word = word.checked_add(1)?;
-            room = !*self.full.get(word)?;
-        }
-        word.checked_mul(64)?.checked_add(room.trailing_zeros() as usize)
+        first_set(from, |word| self.full.get(word).map(|full| !full))
+    }
+
+    fn next_held(&self, from: usize) -> Option<usize> {
+        first_set(from, |word| self.held.get(word).copied())
     }
 
     /// Fills a free place; false if there is no chunk left.
@@ -221,6 +221,7 @@ impl Table {
                 let new = Chunk { used: mask, handles: [Handle::NONE; PLACES] };
                 let Some(chunk) = chunks.insert(new) else { return false };
                 *slot = Maybe::new(Some(chunk));
+                mark(&mut self.held, index, true);
                 chunk
             }
         };
@@ -230,16 +231,9 @@ impl Table {
             *entry = handle;
         }
         let is_full = chunk.used == u32::MAX;
-        self.mark(index, is_full);
+        mark(&mut self.full, index, is_full);
         self.count = self.count.wrapping_add(1);
         true
-    }
-
-    fn mark(&mut self, index: usize, is_full: bool) {
-        let bit = 1_u64.wrapping_shl(u32::try_from(index % 64).unwrap_or(0));
-        if let Some(word) = self.full.get_mut(index / 64) {
-            *word = if is_full { *word | bit } else { *word & !bit };
-        }
     }
 
     /// Empties a place.
@@ -256,10 +250,11 @@ impl Table {
         if left == 0 {
             chunks.remove(id);
             *slot = Maybe::NOBODY;
+            mark(&mut self.held, index, false);
         } else {
             chunk.used = left;
         }
-        self.mark(index, false);
+        mark(&mut self.full, index, false);
         self.count = self.count.wrapping_sub(1);
         Some(handle)
     }
@@ -268,9 +263,11 @@ impl Table {
     pub(crate) fn next(&self, chunks: &Chunks, from: Place) -> Option<(Place, Handle)> {
         let (first, bit) = from.parts();
         let mut wanted = u32::MAX.checked_shl(bit)?;
-        // Bound: one turn for each chunk, 160.
-        for (index, slot) in self.chunks.iter().enumerate().skip(first) {
-            let used = slot.get().map_or(0, |chunk| chunks[chunk].used) & wanted;
+        let mut index = first;
+        // Bound: one turn for each chunk that is there, and the first.
+        loop {
+            let slot = self.chunks.get(index)?.get();
+            let used = slot.map_or(0, |chunk| chunks[chunk].used) & wanted;
             if used != 0 {
                 let place =
                     index.checked_mul(PLACES)?.checked_add(used.trailing_zeros() as usize)?;
@@ -278,8 +275,27 @@ impl Table {
                 return self.get(chunks, place).map(|handle| (place, handle));
             }
             wanted = u32::MAX;
+            index = self.next_held(index.checked_add(1)?)?;
         }
-        None
+    }
+}
+
+/// The first bit set at or behind `from`, of words of 64.
+// Bound: the words of a table, 3.
+fn first_set(from: usize, word_at: impl Fn(usize) -> Option<u64>) -> Option<usize> {
+    let mut word = from / 64;
+    let mut bits = word_at(word)? & u64::MAX.checked_shl(u32::try_from(from % 64).ok()?)?;
+    while bits == 0 {
+        word = word.checked_add(1)?;
+        bits = word_at(word)?;
+    }
+    word.checked_mul(64)?.checked_add(bits.trailing_zeros() as usize)
+}
+
+fn mark(words: &mut [u64; WORDS], index: usize, is_set: bool) {
+    let bit = 1_u64.wrapping_shl(u32::try_from(index % 64).unwrap_or(0));
+    if let Some(word) = words.get_mut(index / 64) {
+        *word = if is_set { *word | bit } else { *word & !bit };
     }
 }
 

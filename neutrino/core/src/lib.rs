@@ -10,7 +10,7 @@
 //! - I1: an object is on the list that its state names, once, and on no other of the same kind.
 //! - I2: `transition` is the only writer of a thread's state.
 //! - I3: a thread is on the queue that its state names and on no other.
-//! - I4: a handle table's `full` bits say which chunks have no free place.
+//! - I4: a handle table's `full` bits say which chunks have no free place, its `held` bits which are there.
 //! - I5: nobody queues on a channel where somebody waits who would take it.
 //! - I6: a connection is on the list of its channel, or its channel is gone.
 //! - I7: a thread's effective priority is what `priority::wanted` says.

@@ -233,7 +233,7 @@ pub trait PageTables {
 
     /// Frames in the store for page tables.
     fn table_frames(&self) -> usize;
-    /// Adds one.
+    /// Adds one; its bytes are whatever they were.
     fn add_table_frame(&mut self, frame: FrameNumber);
     /// Takes one out.
     fn remove_table_frame(&mut self) -> Option<FrameNumber>;

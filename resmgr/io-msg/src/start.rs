@@ -7,30 +7,33 @@
 use core::sync::atomic::AtomicU32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+// All that a foreign program has beside its own segments lies in one gigabyte, and what every program
+// touches in few stretches of 2 MiB of it: each stretch costs a page table in every space.
+
 /// Address behind the main stack.
-pub const STACK_TOP: u64 = 0x7f00_0000_0000;
+pub const STACK_TOP: u64 = 0x7f00_1007_0000;
 /// Most that the main stack may have (reserved, not promised); `RLIMIT_STACK` makes it smaller.
 pub const STACK_SIZE: u64 = 8 << 20;
 /// Where position-independent programs are loaded.
 pub const PIE_BASE: u64 = 0x5555_5555_4000;
 /// Where the personality's text is linked.
-pub const SHIM_BASE: u64 = 0x7f00_1000_0000;
+pub const SHIM_BASE: u64 = 0x7f00_1008_0000;
 /// The personality's vDSO (`AT_SYSINFO_EHDR`), behind its text.
 pub const VDSO: u64 = SHIM_BASE + 0x10_0000;
-/// Thread blocks of the personality: one each [`THREAD_BLOCK_STRIDE`], by slot.
-pub const THREAD_BLOCKS: u64 = 0x7f10_0000_0000;
-/// Distance of two thread blocks.
-pub const THREAD_BLOCK_STRIDE: u64 = 0x4_0000;
-/// Process blocks of the personality, by slot (a `vfork` child has its own in the shared space).
-pub const PROCESS_BLOCKS: u64 = 0x7f20_0000_0000;
-/// Distance of two process blocks.
-pub const PROCESS_BLOCK_STRIDE: u64 = 0x10_0000;
 /// The page with the [`StartInfo`] (and the inherited state behind it).
-pub const START_INFO: u64 = 0x7f30_0000_0000;
+pub const START_INFO: u64 = VDSO + 0x1_0000;
 /// The kernel's clock page, read-only (`neutrino_abi::time::TimePage`).
-pub const TIME_PAGE: u64 = 0x7f40_0000_0000;
+pub const TIME_PAGE: u64 = VDSO + 0x2_0000;
 /// What the process manager tells everybody, read-only ([`Changes`]).
 pub const SHARED_PAGE: u64 = TIME_PAGE + 0x1000;
+/// Process blocks of the personality, by slot (a `vfork` child has its own in the shared space).
+pub const PROCESS_BLOCKS: u64 = 0x7f00_1020_0000;
+/// Distance of two process blocks.
+pub const PROCESS_BLOCK_STRIDE: u64 = 0x10_0000;
+/// Thread blocks of the personality: one each [`THREAD_BLOCK_STRIDE`], by slot.
+pub const THREAD_BLOCKS: u64 = 0x7f00_2000_0000;
+/// Distance of two thread blocks.
+pub const THREAD_BLOCK_STRIDE: u64 = 0x4_0000;
 
 /// Counters of changes: who remembers an answer of the process manager's asks again when the counter
 /// is another than before the question.

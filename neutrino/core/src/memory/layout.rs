@@ -107,8 +107,9 @@ impl Memory {
     pub(super) fn drop_pages(&mut self, m: &mut impl Machine, id: MappingId, range: PageRange) {
         let mapping = self.mappings[id];
         let mut at = range.start();
+        let mut run = Run::new();
         // Bound: pages of the range that are present.
-        while let Some(run) = Run::next(m, mapping.space, at, range.end()) {
+        while run.find(m, mapping.space, at, range.end()) {
             at = run.end();
             m.unmap_pages(mapping.space, run.pages());
             // Bound: pages of the run.

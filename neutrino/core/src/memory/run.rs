@@ -20,14 +20,25 @@ impl Run {
         Self { pages: [Page::default(); PAGES], count: 0 }
     }
 
-    /// The first pages mapped at or after `from` and before `end`, if there are any.
-    pub(super) fn next(m: &impl Machine, space: SpaceSlot, from: u64, end: u64) -> Option<Self> {
-        let mut run = Self::new();
-        run.count = m.next_pages(space, from, end, &mut run.pages);
-        (run.count != 0).then_some(run)
+    /// Becomes the first pages mapped at or after `from` and before `end`; says if there are any.
+    pub(super) fn find(&mut self, m: &impl Machine, space: SpaceSlot, from: u64, end: u64) -> bool {
+        self.count = m.next_pages(space, from, end, &mut self.pages);
+        self.count != 0
     }
 
-    /// Adds a page, of which a run has no more than the one that it comes from.
+    /// Keeps the pages that `keep` takes, which may change them.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut Page) -> bool) {
+        let found = core::mem::take(&mut self.count);
+        // Bound: pages of the run.
+        for index in 0..found {
+            let Some(mut page) = self.pages.get(index).copied() else { return };
+            if keep(&mut page) {
+                self.push(page);
+            }
+        }
+    }
+
+    /// Adds a page; there is room for [`PAGES`].
     pub(super) fn push(&mut self, page: Page) {
         if let Some(place) = self.pages.get_mut(self.count) {
             *place = page;

@@ -13,7 +13,7 @@ use super::mapping::{Backing, Charge, Mapping, MappingId};
 use super::run::Run;
 use super::table::{Slot, SlotId};
 use super::{Memory, SpaceUsage};
-use crate::machine::{Machine, Page, SpaceSlot};
+use crate::machine::{Machine, SpaceSlot};
 
 /// An address space.
 #[derive(Clone, Copy, Debug)]
@@ -209,10 +209,11 @@ impl Memory {
         child: SpaceSlot,
     ) -> Result<(), OutOfMemory> {
         let mut at = mapping.range.start();
+        let mut run = Run::new();
         // Bound: pages of the mapping that are present.
-        while let Some(run) = Run::next(m, mapping.space, at, mapping.range.end()) {
+        while run.find(m, mapping.space, at, mapping.range.end()) {
             at = run.end();
-            self.fork_run(m, mapping, child, &run)?;
+            self.fork_run(m, mapping, child, &mut run)?;
         }
         Ok(())
     }
@@ -223,33 +224,33 @@ impl Memory {
         m: &mut impl Machine,
         mapping: &Mapping,
         child: SpaceSlot,
-        run: &Run,
+        run: &mut Run,
     ) -> Result<(), OutOfMemory> {
         self.frames.fill_tables(m, TABLES_PER_PAGE)?;
-        let (mut shared, mut narrowed) = (Run::new(), Run::new());
         let rights = rights(mapping, false);
         let mut outcome = Ok(());
-        // Bound: pages of the run.
-        for page in run.pages() {
-            if !self.owns(m, mapping, page.address, page.frame) {
-                continue;
+        let mut was_writable = false;
+        run.retain(|page| {
+            if outcome.is_err() || !self.owns(m, mapping, page.address, page.frame) {
+                return false;
             }
             if mapping.charge.is_by_page() {
                 outcome = self.frames.charge(1);
                 if outcome.is_err() {
-                    break;
+                    return false;
                 }
             }
             self.frames.share(m, page.frame);
-            shared.push(Page { rights, ..*page });
-            if page.rights.write {
-                narrowed.push(Page { rights, ..*page });
-            }
+            was_writable |= page.rights.write;
+            page.rights = rights;
+            true
+        });
+        if was_writable {
+            m.map_pages(mapping.space, run.pages());
         }
-        m.map_pages(mapping.space, narrowed.pages());
-        m.map_pages(child, shared.pages());
+        m.map_pages(child, run.pages());
         let space = &mut self.spaces[child];
-        space.resident_pages = space.resident_pages.saturating_add(shared.count());
+        space.resident_pages = space.resident_pages.saturating_add(run.count());
         outcome
     }
 }

@@ -9,7 +9,7 @@ use crate::Kernel;
 use crate::call::Outcome;
 use crate::machine::{Machine, Place};
 use crate::signal::{Effect, Holder, IGNORED_BY_DEFAULT, UNBLOCKABLE, bit};
-use crate::thread::{State, ThreadId, slot};
+use crate::thread::{Plain, State, ThreadId, slot};
 
 impl Kernel {
     /// `SignalKill`.
@@ -99,8 +99,12 @@ impl Kernel {
             _ => return Err(Errno::EINVAL),
         };
         self.store_optional(m, Place { space: self.space(t), address: old }, &mask)?;
-        self.unsettled = true;
         self.threads[t].mask = new & !UNBLOCKABLE;
+        // Who runs, and what the fast path may know of it, is another question only if a signal was
+        // or is deliverable.
+        if self.threads[t].plain == Plain::No || self.deliverable(t) != 0 {
+            self.unsettled = true;
+        }
         Ok(Outcome::DONE)
     }
 
