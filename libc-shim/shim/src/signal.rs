@@ -44,15 +44,14 @@ pub(crate) fn rt_sigaction(caller: &mut Caller<'_>, [signal, new, old, size, ..]
         let _held = caller.process.lock(caller.thread);
         let before = action.load();
         if let Some(wanted) = wanted {
-            let kind = match wanted[0] {
-                DEFAULT => disposition::DEFAULT,
-                IGNORE => disposition::IGNORE,
-                _ => disposition::HANDLER,
-            };
+            let kind = kind_of(wanted[0]);
             let mask = wanted[3] & !(bit(SIGKILL) | bit(SIGSTOP));
             // The entry must be there before the kernel sends anybody to it.
             action.store([wanted[0], wanted[1], wanted[2], mask]);
-            sys::signal_action(signal, kind)?;
+            // The kernel knows handlers only as such. (The others anew: pending signals go.)
+            if kind != disposition::HANDLER || kind_of(before[0]) != kind {
+                sys::signal_action(signal, kind)?;
+            }
         }
         before
     };
@@ -60,6 +59,15 @@ pub(crate) fn rt_sigaction(caller: &mut Caller<'_>, [signal, new, old, size, ..]
         copy::write(old, &before)?;
     }
     Ok(0)
+}
+
+/// What the kernel knows of a handler.
+const fn kind_of(handler: u64) -> u32 {
+    match handler {
+        DEFAULT => disposition::DEFAULT,
+        IGNORE => disposition::IGNORE,
+        _ => disposition::HANDLER,
+    }
 }
 
 /// `rt_sigprocmask(how, set, old, size)`.
