@@ -36,6 +36,11 @@ pub(crate) struct Space {
     threads: [AtomicU64; (THREADS_MAX / 64) as usize],
     /// Process slots in use, a bit each.
     processes: AtomicU64,
+    /// Slots whose blocks are mapped, and stay so: their pages serve the next one.
+    mapped_threads: [AtomicU64; (THREADS_MAX / 64) as usize],
+    mapped_processes: AtomicU64,
+    /// Process slots whose exec buffers are mapped.
+    exec_buffers: AtomicU64,
 }
 
 /// What a process does with one signal (Linux: `struct sigaction` of the kernel).
@@ -94,8 +99,8 @@ pub(crate) struct Process {
     pub(crate) alarm: AtomicU32,
     /// Not 0: the process may hold record locks.
     pub(crate) has_locks: AtomicU32,
-    /// Not 0: the exec buffer of this block is mapped.
-    pub(crate) exec_buffer: AtomicU32,
+    /// Bytes of the exec buffer that were used last.
+    pub(crate) exec_used: AtomicU64,
     /// Unsupported calls already reported, a bit each.
     reported: [AtomicU64; 8],
     actions: [Action; SIGNAL_MAX as usize],
@@ -258,6 +263,16 @@ fn map_block(address: u64, length: u64) -> Result<u64, Errno> {
     })
 }
 
+/// Maps the memory of a slot, which is the caller's, unless its bit says that it is.
+fn map_once(bits: &AtomicU64, slot: u32, (address, length): (u64, u64)) -> Result<(), Errno> {
+    let bit = 1_u64.wrapping_shl(slot);
+    if bits.load(Relaxed) & bit == 0 {
+        map_block(address, length)?;
+        bits.fetch_or(bit, Relaxed);
+    }
+    Ok(())
+}
+
 impl Space {
     /// The block of this address space.
     pub(crate) fn get() -> &'static Self {
@@ -326,12 +341,15 @@ impl Process {
         space.processes.fetch_or(1, Relaxed);
         let slot = Space::take_slot(core::slice::from_ref(&space.processes), PROCESSES_MAX)?;
         let address = PROCESS_BLOCKS + u64::from(slot) * PROCESS_BLOCK_STRIDE;
-        if let Err(error) = map_block(address, size_of::<Self>() as u64) {
+        let length = size_of::<Self>() as u64;
+        if let Err(error) = map_once(&space.mapped_processes, slot, (address, length)) {
             space.release_process(slot);
             return Err(error);
         }
         let block = with_exposed_provenance_mut::<Self>(index(address));
-        // SAFETY: just mapped, zeroed, for the slot that is now ours; zero is a value of each field.
+        // SAFETY: the block of the slot that is now ours, which nobody else refers to.
+        unsafe { block.write_bytes(0, 1) };
+        // SAFETY: as above; zero is a value of each field.
         let fresh = unsafe { &mut *block };
         fresh.slot = slot;
         fresh.trace = trace;
@@ -418,22 +436,21 @@ impl Process {
         (block + start, PROCESS_BLOCK_STRIDE - start)
     }
 
-    /// Maps that place.
+    /// Maps that place, unless it is.
     ///
     /// # Errors
     /// ENOMEM.
     pub(crate) fn map_exec_strings(&self) -> Result<(), Errno> {
-        let (address, length) = self.exec_strings();
-        map_block(address, length)?;
-        self.exec_buffer.store(1, Relaxed);
-        Ok(())
+        map_once(&Space::get().exec_buffers, self.slot, self.exec_strings())
     }
 
-    /// Gives it back, if it is mapped.
-    pub(crate) fn unmap_exec_strings(&self) {
-        if self.exec_buffer.swap(0, Relaxed) != 0 {
+    /// Gives it back, if much of it was used; a little serves the next exec.
+    pub(crate) fn release_exec_strings(&self) {
+        const KEPT: u64 = 16 * PAGE_SIZE;
+        if self.exec_used.swap(0, Relaxed) > KEPT {
             let (address, length) = self.exec_strings();
             let _unmapped = sys::unmap(address, length);
+            Space::get().exec_buffers.fetch_and(!(1 << self.slot), Relaxed);
         }
     }
 }
@@ -471,7 +488,8 @@ impl Thread {
         let slot = Space::take_slot(&space.threads, THREADS_MAX)?;
         let base = THREAD_BLOCKS + u64::from(slot) * THREAD_BLOCK_STRIDE;
         let length = SCRATCH + size_of::<Scratch>() as u64 - PAGE_SIZE;
-        if let Err(error) = map_block(base + PAGE_SIZE, length) {
+        let bits = space.mapped_threads.get(index(u64::from(slot / 64))).ok_or(Errno::EAGAIN)?;
+        if let Err(error) = map_once(bits, slot % 64, (base + PAGE_SIZE, length)) {
             space.release_thread(slot);
             return Err(error);
         }
@@ -497,7 +515,7 @@ impl Thread {
             birth_mask: Cell::new(None),
             mounts: Mounts::new(),
         };
-        // SAFETY: just mapped for the slot that is now ours, a page that holds nothing else.
+        // SAFETY: mapped for the slot that is now ours, a page that holds nothing else.
         unsafe { block.write(fresh) };
         // SAFETY: just written; it stays mapped until the slot is given back.
         Ok(unsafe { &*block })

@@ -199,7 +199,6 @@ pub(crate) unsafe extern "C" fn shim_child_started(
         Birth::Fork => {
             process.reset_lock();
             Space::get().keep_only(thread, process);
-            thread.mounts.forget();
             process.alarm.store(0, Relaxed);
             process.has_locks.store(0, Relaxed);
             own_process(process, myself);

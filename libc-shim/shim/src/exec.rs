@@ -5,7 +5,7 @@ use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::open;
 use crate::path::{self, Base};
-use crate::sys::{self, Errno, Outcome, part, room, user};
+use crate::sys::{self, Errno, Outcome, Short, part, room, user};
 use core::sync::atomic::Ordering::Relaxed;
 use io_msg::connect::FLAG_EXECUTE;
 use io_msg::io::{Transfer, XTYPE_OFFSET};
@@ -13,7 +13,7 @@ use io_msg::kind;
 use io_msg::proc::{EXEC_STRINGS_MAX, Exec};
 use io_msg::start::{INHERITED_MAGIC, Inherited};
 use neutrino_abi::handle::{COF_CLOEXEC, SIDE_CHANNEL, SYSMGR_COID};
-use neutrino_abi::message::SendExtra;
+use neutrino_abi::message::{SendExtra, WORDS_BYTES};
 use neutrino_abi::time::TimerInfo;
 
 /// Interpreters of interpreters (Linux: 4).
@@ -60,13 +60,15 @@ pub(crate) fn execveat(
 fn execute(caller: &mut Caller<'_>, coid: u32, vectors: [u64; 2]) -> Outcome {
     let mut coid = coid;
     let outcome = try_execute(caller, &mut coid, vectors);
-    caller.process.unmap_exec_strings();
+    caller.process.release_exec_strings();
     let _closed = sys::detach(coid);
     outcome
 }
 
 fn try_execute(caller: &mut Caller<'_>, coid: &mut u32, [argv, envp]: [u64; 2]) -> Outcome {
     caller.process.map_exec_strings()?;
+    // Who knows how much, if something fails on the way.
+    caller.process.exec_used.store(u64::MAX, Relaxed);
     let (start, size) = caller.process.exec_strings();
     let mut strings =
         Strings { start, end: start, limit: start + size.min(EXEC_STRINGS_MAX.into()) };
@@ -80,6 +82,7 @@ fn try_execute(caller: &mut Caller<'_>, coid: &mut u32, [argv, envp]: [u64; 2]) 
     }
     argc += strings.push_vector(argv, u64::from(prefix > 0))?;
     let envc = strings.push_vector(envp, 0)?;
+    caller.process.exec_used.store(strings.end - start, Relaxed);
     let message = Exec {
         kind: kind::PROC_EXEC,
         argc,
@@ -165,16 +168,17 @@ impl Strings {
 /// While the file is a script, opens its interpreter instead. Returns how many bytes of strings
 /// (in `Scratch::reply`) come before the program's own arguments.
 fn interpret(caller: &mut Caller<'_>, coid: &mut u32) -> Result<usize, Errno> {
+    // Most files are none: this much comes in registers.
+    let mut head = [0_u8; index(WORDS_BYTES)];
+    read_head(caller, *coid, &mut head)?;
+    if head.starts_with(b"#!") { interpret_script(caller, coid) } else { Ok(0) }
+}
+
+fn interpret_script(caller: &mut Caller<'_>, coid: &mut u32) -> Result<usize, Errno> {
     let mut prefix = PathBuffer { length: 0, bytes: [0; io_msg::connect::PATH_MAX] };
     for _ in 0..=DEPTH_MAX {
         let mut head = [0_u8; HEAD];
-        let header = Transfer {
-            kind: kind::IO_READ,
-            xtype: XTYPE_OFFSET,
-            nbytes: HEAD as u64,
-            ..Transfer::default()
-        };
-        let read = caller.send(*coid, &[part(&header)], &[room(&mut head)], None)?;
+        let read = read_head(caller, *coid, &mut head)?;
         let Some((interpreter, argument)) = parse_script(&head[..index(read).min(HEAD)])? else {
             caller.scratch.reply[..prefix.length].copy_from_slice(prefix.get());
             return Ok(prefix.length);
@@ -190,6 +194,14 @@ fn interpret(caller: &mut Caller<'_>, coid: &mut u32) -> Result<usize, Errno> {
         let _closed = sys::detach(core::mem::replace(coid, opened));
     }
     Err(Errno::ELOOP)
+}
+
+/// Reads the beginning of a file.
+fn read_head(caller: &Caller<'_>, coid: u32, head: &mut [u8]) -> Outcome {
+    let nbytes = head.len() as u64;
+    let header =
+        Transfer { kind: kind::IO_READ, xtype: XTYPE_OFFSET, nbytes, ..Transfer::default() };
+    caller.send_short(coid, &Short::of(&header), room(head))
 }
 
 /// Puts a string with its NUL before the others; an empty one is none.

@@ -3,7 +3,8 @@
 //!
 //! An answer of `PATH_RESOLVE` holds for all paths from its scope on until the name space changes,
 //! which a counter on a shared page tells. Each thread has answers of its own, so that nobody else
-//! closes a connection under it.
+//! closes a connection under it. A child has its parent's, as `fork` shares the connections; those of
+//! its parent's other threads stay open in it, unused, until it execs or ends.
 
 use crate::block::index;
 use crate::sys;
@@ -116,9 +117,13 @@ impl Mounts {
         }
     }
 
-    /// Forgets them, in a process that does not have them.
-    pub(crate) fn forget(&self) {
-        self.kept.iter().for_each(|kept| kept.set(None));
+    /// Takes over those of a thread whose connections this one's process has, too.
+    pub(crate) fn copy(&self, from: &Self) {
+        self.generation.set(from.generation.get());
+        self.last.set(from.last.get());
+        for (to, from) in self.kept.iter().zip(&from.kept) {
+            to.set(from.get());
+        }
     }
 }
 

@@ -163,11 +163,18 @@ pub(crate) fn close_all(caller: &Caller<'_>) {
     }
     let mut next = 0;
     let mut info = HandleInfo::default();
-    while let Ok(coid) = sys::next_handle(next, &mut info).map(low)
-        && coid < SIDE_CHANNEL
-    {
-        let _closed = sys::close(coid);
-        next = coid + 1;
+    loop {
+        // Most descriptors are neighbours.
+        while next < FD_LIMIT && sys::close(next) != Err(Errno::EBADF) {
+            next += 1;
+        }
+        match sys::next_handle(next, &mut info).map(low) {
+            Ok(coid) if coid < SIDE_CHANNEL => {
+                let _closed = sys::close(coid);
+                next = coid + 1;
+            }
+            Ok(_) | Err(_) => return,
+        }
     }
 }
 

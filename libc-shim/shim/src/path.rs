@@ -16,7 +16,7 @@ use io_msg::connect::{Connect, ConnectReply, PATH_MAX, REDIRECTS_MAX, RESULT_RED
 use io_msg::io::Simple;
 use io_msg::kind;
 use io_msg::proc::{PathResolve, PathResolveReply};
-use neutrino_abi::handle::{COF_CLOEXEC, COF_NOSHARE, SIDE_CHANNEL, SYSMGR_COID};
+use neutrino_abi::handle::{COF_CLOEXEC, SIDE_CHANNEL, SYSMGR_COID};
 use neutrino_abi::message::{Iov, SendExtra, WORDS_BYTES};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -259,7 +259,7 @@ fn ask(caller: &Caller<'_>, path: &[u8]) -> Result<PathResolveReply, Errno> {
     let extra = SendExtra {
         accepted_count: 1,
         accepted_minimum: SIDE_CHANNEL,
-        accepted_flags: COF_CLOEXEC | COF_NOSHARE,
+        accepted_flags: COF_CLOEXEC,
         ..SendExtra::default()
     };
     caller.send(SYSMGR_COID, &[part(&message), part(path)], &[room(&mut reply)], Some(&extra))?;

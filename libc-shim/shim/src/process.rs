@@ -95,6 +95,7 @@ pub(crate) fn vfork_child(caller: &mut Caller<'_>, child: Child) -> Outcome {
     thread.fs_base.set(caller.thread.fs_base.get());
     thread.alternate.set(caller.thread.alternate.get());
     thread.set_tid.set(child.set_tid);
+    thread.mounts.copy(&caller.thread.mounts);
     let mut registers = *caller.frame;
     if child.stack != 0 {
         registers.rsp = child.stack;
@@ -102,7 +103,7 @@ pub(crate) fn vfork_child(caller: &mut Caller<'_>, child: Child) -> Outcome {
     thread.set_frame(&registers);
     let message = message(thread, child, FORK_VFORK);
     let outcome = sys::msg_send(SYSMGR_COID, &[part(&message)], &[], None);
-    process.unmap_exec_strings();
+    process.release_exec_strings();
     Space::get().release_thread(thread.slot);
     Space::get().release_process(process.slot);
     let _set = sys::procmask(how::SET, mask);

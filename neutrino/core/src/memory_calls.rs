@@ -95,24 +95,12 @@ impl Kernel {
         address: u64,
         own: (u64, u64),
     ) -> Result<Outcome, Errno> {
-        const CHUNK: usize = 256;
         self.needs(t, able::PROCESS)?;
         let (buffer, length) = own;
-        let to = self.space_argument(t, space)?;
-        let from = self.space(t);
-        let mut bytes = [0_u8; CHUNK];
-        let mut done = 0_u64;
-        while done < length {
-            let step = length.wrapping_sub(done).min(CHUNK as u64);
-            let part = usize::try_from(step).ok().and_then(|n| bytes.get_mut(..n));
-            let part = part.ok_or(Errno::EFAULT)?;
-            let source = Place { space: from, address: buffer.wrapping_add(done) };
-            self.memory.read(m, source, part)?;
-            let target = Place { space: to, address: address.wrapping_add(done) };
-            self.memory.write_forced(m, target, part)?;
-            done = done.wrapping_add(step);
-        }
-        Ok(Outcome::Value(done.cast_signed()))
+        let to = Place { space: self.space_argument(t, space)?, address };
+        let from = Place { space: self.space(t), address: buffer };
+        self.memory.copy_forced(m, from, to, length)?;
+        Ok(Outcome::Value(length.cast_signed()))
     }
 
     /// `SpaceMapping`.

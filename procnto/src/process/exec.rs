@@ -15,7 +15,7 @@ use crate::system::{Control, System};
 use alloc::vec;
 use alloc::vec::Vec;
 use io_msg::connect::PATH_MAX;
-use io_msg::io::{Mmap, MmapReply, Simple};
+use io_msg::io::{MMAP_DESCRIBE, Mmap, MmapReply};
 use io_msg::kind;
 use io_msg::proc::{EXEC_STRINGS_MAX, Exec};
 use io_msg::start::{START_INFO, StartInfo};
@@ -61,30 +61,28 @@ fn strings(system: &impl System, client: &Client, head: &Exec) -> Result<Strings
     Strings::new(bytes, head.argc, head.envc)
 }
 
-/// Asks the file's server for status, path and memory object.
+/// Asks the file's server for status, path and memory object, in one message.
 fn open(system: &impl System, file: u32) -> Result<(Executable, Vec<u8>, Stat), Errno> {
-    let mut stat = Stat::new_zeroed();
-    let request = Simple { kind: kind::IO_STAT, ..Simple::default() };
-    system.send(file, request.as_bytes(), stat.as_mut_bytes())?;
-    if stat.mode & mode::IFMT != mode::IFREG || stat.mode & 0o111 == 0 {
-        return Err(Errno::EACCES);
-    }
-    let mut path = vec![0; PATH_MAX];
-    let request = Simple { kind: kind::IO_FDINFO, ..Simple::default() };
-    let length = system.send(file, request.as_bytes(), &mut path).map_or(0, |sent| sent.status);
-    path.truncate(usize::try_from(length).unwrap_or(0));
+    const HEAD: usize = size_of::<MmapReply>() + size_of::<Stat>();
     let request = Mmap {
         kind: kind::IO_MMAP,
+        subtype: MMAP_DESCRIBE,
         protection: prot::READ | prot::EXEC,
         flags: neutrino_abi::memory::map::PRIVATE,
         ..Mmap::default()
     };
-    let mut reply = [0; size_of::<MmapReply>()];
-    system.send(file, request.as_bytes(), &mut reply)?;
-    let reply = MmapReply::read_from_bytes(&reply).map_err(|_| Errno::EIO)?;
-    let executable =
-        Executable { object: reply.object, offset: reply.offset, size: reply.size, load_bias: 0 };
-    Ok((executable, path, stat))
+    let mut reply = vec![0; HEAD + PATH_MAX];
+    let sent = system.send(file, request.as_bytes(), &mut reply)?;
+    let (mapped, rest) = MmapReply::read_from_prefix(&reply).map_err(|_| Errno::EIO)?;
+    let (stat, path) = Stat::read_from_prefix(rest).map_err(|_| Errno::EIO)?;
+    if stat.mode & mode::IFMT != mode::IFREG || stat.mode & 0o111 == 0 {
+        system.close(mapped.object);
+        return Err(Errno::EACCES);
+    }
+    let length = usize::try_from(sent.status).unwrap_or(0).min(path.len());
+    let path = path.get(..length).unwrap_or_default().to_vec();
+    let MmapReply { object, offset, size, .. } = mapped;
+    Ok((Executable { object, offset, size, load_bias: 0 }, path, stat))
 }
 
 /// Builds the new address space and moves the process into it.

@@ -175,13 +175,17 @@ pub struct Space {
     pub size: u64,
 }
 
+/// Subtype of `IO_MMAP`: behind the reply come the file's `Stat` and its absolute path, whose length is
+/// the reply's status. So an exec asks a file's server once.
+pub const MMAP_DESCRIBE: u16 = 1;
+
 /// `IO_MMAP`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Mmap {
     /// Type.
     pub kind: u16,
-    /// Subtype; 0.
+    /// 0 or [`MMAP_DESCRIBE`].
     pub subtype: u16,
     /// Protection wanted (`PROT_*`).
     pub protection: u32,

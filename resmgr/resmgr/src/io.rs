@@ -6,8 +6,8 @@ use crate::request::Request;
 use crate::server::{DataAt, Outcome, Server};
 use alloc::vec::Vec;
 use io_msg::io::{
-    Chmod, Chown, Devctl, Flags, Lock, Lseek, Mmap, SPACE_ALLOCATE, SPACE_TRUNCATE, Space,
-    Transfer, Utime, XTYPE_NONE, XTYPE_OFFSET, XTYPE_READDIR,
+    Chmod, Chown, Devctl, Flags, Lock, Lseek, MMAP_DESCRIBE, Mmap, SPACE_ALLOCATE, SPACE_TRUNCATE,
+    Space, Transfer, Utime, XTYPE_NONE, XTYPE_OFFSET, XTYPE_READDIR,
 };
 use io_msg::kind;
 use io_msg::stat::{mode, open, put_dirent};
@@ -248,10 +248,15 @@ impl<S: Server> Engine<S> {
     }
 
     fn fdinfo(&mut self, request: &mut Request<'_>, ocb: &Ocb) -> Result<i64, Errno> {
-        let mount = self.mounts.get(ocb.mount).ok_or(Errno::EBADF)?;
-        let below = self.server.path(ocb.node).unwrap_or_else(|| ocb.path.clone());
-        request.reply = mount.absolute(&below);
+        request.reply = self.path_of(ocb)?;
         Ok(request.reply.len() as i64)
+    }
+
+    /// The absolute path of an open file.
+    fn path_of(&self, ocb: &Ocb) -> Result<Vec<u8>, Errno> {
+        let mount = self.mounts.get(ocb.mount).ok_or(Errno::EBADF)?;
+        let below = self.server.path(ocb.node);
+        Ok(mount.absolute(below.as_deref().unwrap_or(&ocb.path)))
     }
 
     fn space(&mut self, request: &Request<'_>, ocb: &Ocb) -> Result<i64, Errno> {
@@ -278,13 +283,22 @@ impl<S: Server> Engine<S> {
         if !ocb.is_readable() || writes && !ocb.is_writable() {
             return Err(Errno::EACCES);
         }
+        let attributes = self.server.attributes(ocb.node)?;
         let (object, mut reply) = self.server.mmap(ocb.node, writes)?;
         reply.object = message::give(request.rcvid, object, 0)?;
         if !ocb.is_writable() && message.flags & SHARED != 0 {
             reply.protection &= !WRITE;
         }
-        request.reply = Vec::from(reply.as_bytes());
-        Ok(0)
+        request.reply.clear();
+        request.reply.extend_from_slice(reply.as_bytes());
+        if message.subtype != MMAP_DESCRIBE {
+            return Ok(0);
+        }
+        let stat = attributes.stat(self.server.device());
+        let path = self.path_of(ocb)?;
+        request.reply.extend_from_slice(stat.as_bytes());
+        request.reply.extend_from_slice(&path);
+        Ok(path.len() as i64)
     }
 
     fn flags(request: &Request<'_>, ocb: &mut Ocb) -> Result<i64, Errno> {

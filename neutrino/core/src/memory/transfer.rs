@@ -84,6 +84,33 @@ impl Memory {
         Ok(())
     }
 
+    /// Copies bytes to a space, also where it is read-only, as [`Memory::write_forced`].
+    ///
+    /// # Errors
+    /// `EFAULT`: a side cannot be accessed; some bytes may have been written. `ENOMEM`.
+    pub fn copy_forced(
+        &mut self,
+        m: &mut impl Machine,
+        from: Place,
+        to: Place,
+        length: u64,
+    ) -> Result<(), Errno> {
+        let mut done = 0_u64;
+        // Bound: pages that the bytes touch.
+        while done < length {
+            let source = Place { address: from.address.saturating_add(done), ..from };
+            let target = Place { address: to.address.saturating_add(done), ..to };
+            let offset = offset_in_page(target.address);
+            let room = PAGE_SIZE.saturating_sub(offset.into());
+            let bytes = u32::try_from(room.min(length.saturating_sub(done))).unwrap_or(0);
+            let page = self.own_page(m, target)?;
+            let size = usize::try_from(bytes).unwrap_or(0);
+            self.retry(m, source, size, |m| m.copy_to_frame(source, page.frame, offset, bytes))?;
+            done = done.saturating_add(bytes.into());
+        }
+        Ok(())
+    }
+
     /// Copies between two spaces, or within one.
     ///
     /// # Errors
@@ -293,20 +320,24 @@ impl Memory {
         place: Place,
         bytes: &[u8],
     ) -> Result<(), Errno> {
-        let id = self.mapping_at(place.space, place.address).ok_or(Errno::EFAULT)?;
-        let mapping = self.mappings[id];
-        match mapping.backing {
-            Backing::Shared(_) if !mapping.protection.allows(Access::Write) => {
-                return Err(Errno::EFAULT);
-            }
-            Backing::Shared(_) | Backing::Anonymous | Backing::Private(_) => {}
-        }
-        let page = self.provide(m, &mapping, page_of(place.address), Intent::Store)?;
+        let page = self.own_page(m, place)?;
         let opened = PageRights { read: true, write: true, ..page.rights };
         m.map(place.space, Page { rights: opened, ..page });
         let written = m.write(place, bytes);
         m.map(place.space, page);
         written.map_err(|_| Errno::EFAULT)
+    }
+
+    /// The page at `place`, for a store that its protection may not allow.
+    fn own_page(&mut self, m: &mut impl Machine, place: Place) -> Result<Page, Errno> {
+        let id = self.mapping_at(place.space, place.address).ok_or(Errno::EFAULT)?;
+        let mapping = self.mappings[id];
+        match mapping.backing {
+            Backing::Shared(_) if !mapping.protection.allows(Access::Write) => Err(Errno::EFAULT),
+            Backing::Shared(_) | Backing::Anonymous | Backing::Private(_) => {
+                Ok(self.provide(m, &mapping, page_of(place.address), Intent::Store)?)
+            }
+        }
     }
 }
 

@@ -287,6 +287,16 @@ fn a_forced_write_breaks_copy_on_write_and_keeps_the_protection() {
         let shared = Place { space, address: at(4) };
         assert_eq!(s.memory.write_forced(&mut s.m, shared, b"x"), Err(Errno::EFAULT));
         s.holds(space, at(4), "\0");
+        let loader = s.space();
+        s.anonymous(loader, 0, 1);
+        let from = Place { space: loader, address: at(0) };
+        s.memory.write(&mut s.m, from, b"code").unwrap();
+        s.memory.copy_forced(&mut s.m, from, place, 4).unwrap();
+        s.holds(space, at(1) - 2, "code");
+        assert!(!s.m.page(space, at(1)).unwrap().rights.write);
+        assert_eq!(s.memory.copy_forced(&mut s.m, from, shared, 1), Err(Errno::EFAULT));
+        let nowhere = Place { space: loader, address: at(9) };
+        assert_eq!(s.memory.copy_forced(&mut s.m, nowhere, place, 1), Err(Errno::EFAULT));
     });
 }
 
