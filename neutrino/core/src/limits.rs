@@ -22,7 +22,7 @@ pub const PROCESSES: usize = size(512, 4);
 /// Address spaces: one a process, and those that an exec is about to enter.
 pub const SPACES: usize = size(1024, 4);
 /// CPUs.
-pub const CPUS: usize = size(8, 1);
+pub const CPUS: usize = size(8, 2);
 /// Channels: a server has one or two, the process manager a few.
 pub const CHANNELS: usize = size(1024, 4);
 /// Connection objects: each `open` makes one; dup and fork share it.

@@ -205,6 +205,8 @@ impl Kernel {
         }
         // Commit: nothing below fails.
         self.threads[t].run_mask = mask;
+        // A CPU that it may use now can be doing less important work.
+        self.unsettled = true;
         let old = usize::from(self.threads[t].cpu);
         if mask & bit(old) != 0 {
             return Ok(());

@@ -20,6 +20,7 @@ mod moves;
 mod properties;
 pub mod search;
 mod state;
+mod step;
 
 pub use moves::Move;
 

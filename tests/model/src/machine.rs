@@ -5,7 +5,7 @@ use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, MessagePlace, Words};
 use neutrino_abi::signal::Registers;
 use neutrino_abi::time::TimePage;
-use neutrino_core_explored::limits::THREADS;
+use neutrino_core_explored::limits::{CPUS, THREADS};
 use neutrino_core_explored::machine::{
     Access, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange,
     Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
@@ -37,7 +37,15 @@ pub(crate) struct ModelMachine {
     given: [Given; RESULTS],
     given_count: usize,
     pub(crate) now: u64,
-    pub(crate) armed: u64,
+    /// Who is in the kernel.
+    pub(crate) cpu: usize,
+    /// When each CPU's timer interrupts.
+    pub(crate) armed: [u64; CPUS],
+    /// Whether an interrupt is on its way that asks a CPU to enter; it comes even if the CPU enters before for
+    /// something else.
+    pub(crate) asked: [bool; CPUS],
+    /// Whether a CPU's thread was taken off it since it left the kernel.
+    pub(crate) stopped: [bool; CPUS],
 }
 
 impl ModelMachine {
@@ -52,7 +60,10 @@ impl ModelMachine {
             given: [(0, 0); RESULTS],
             given_count: 0,
             now: 1000,
-            armed: u64::MAX,
+            cpu: 0,
+            armed: [u64::MAX; CPUS],
+            asked: [false; CPUS],
+            stopped: [false; CPUS],
         }
     }
 
@@ -205,10 +216,14 @@ impl Devices for ModelMachine {
         self.now
     }
     fn arm_timer(&mut self, deadline: u64) {
-        self.armed = deadline;
+        self.armed[self.cpu] = deadline;
     }
-    fn reschedule(&mut self, _: usize) {}
-    fn stop_cpu(&mut self, _: usize) {}
+    fn reschedule(&mut self, cpu: usize) {
+        self.asked[cpu] = true;
+    }
+    fn stop_cpu(&mut self, cpu: usize) {
+        (self.asked[cpu], self.stopped[cpu]) = (true, true);
+    }
     fn mask_line(&mut self, _: u32) {}
     fn unmask_line(&mut self, _: u32) {}
     fn has_line(&self, _: u32) -> bool {

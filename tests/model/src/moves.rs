@@ -59,6 +59,10 @@ pub enum Move {
     Hold(u16),
     /// See above.
     Continue(u16),
+    /// Runs on some CPUs only.
+    Pin(u64),
+    /// Lets another thread run on some CPUs only.
+    PinOf(u16, u64),
     /// Closes a connection.
     Detach(u32),
     /// Opens the connection again.
@@ -181,7 +185,7 @@ impl Move {
     pub(crate) const fn about(self) -> Option<u16> {
         match self {
             Self::PriorityOf(slot, _) | Self::Kill(slot) | Self::Hold(slot) => Some(slot),
-            Self::Continue(slot) | Self::EndOther(slot) => Some(slot),
+            Self::Continue(slot) | Self::EndOther(slot) | Self::PinOf(slot, _) => Some(slot),
             _ => None,
         }
     }
@@ -269,6 +273,12 @@ impl Move {
             }
             Self::Continue(_) => {
                 Call::ThreadCtl { process: 0, tid, command: thread_ctl::CONTINUE, value: 0 }
+            }
+            Self::Pin(value) => {
+                Call::ThreadCtl { process: 0, tid: 0, command: thread_ctl::RUN_MASK, value }
+            }
+            Self::PinOf(_, value) => {
+                Call::ThreadCtl { process: 0, tid, command: thread_ctl::RUN_MASK, value }
             }
             Self::Detach(coid) => Call::ConnectDetach { coid },
             Self::Attach(coid) => Call::ConnectAttach {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::configurations::Configuration;
 use crate::state::State;
+use crate::step::Step;
 
 /// Workers; the test command has two cores.
 const WORKERS: usize = 2;
@@ -23,7 +24,7 @@ const SMALLEST: usize = 1 << 16;
 #[derive(Clone, Copy, Debug)]
 struct Node {
     parent: u32,
-    step: u8,
+    step: Step,
 }
 
 /// A violated property and the shortest way there.
@@ -126,7 +127,7 @@ pub fn explore(
     let start = State::new(configuration);
     let mut seen = Seen::new(SMALLEST);
     seen.insert(start.canon());
-    let mut nodes = vec![Node { parent: 0, step: 0 }];
+    let mut nodes = vec![Node { parent: 0, step: Step::START }];
     let (mut level, mut found) = (0..1, Found { states: 1, ..Found::default() });
     while !level.is_empty() && found.depth < bound.depth && found.states < bound.states {
         let most = configuration.moves().len();
@@ -165,10 +166,10 @@ pub fn explore(
 fn violation(
     configuration: &'static Configuration,
     nodes: &[Node],
-    at: (usize, u8),
+    at: (usize, Step),
     what: String,
 ) -> Violation {
-    let mut steps: Vec<u8> = path(nodes, at.0).iter().map(|node| nodes[*node].step).collect();
+    let mut steps: Vec<Step> = path(nodes, at.0).iter().map(|node| nodes[*node].step).collect();
     steps.push(at.1);
     let mut state = State::new(configuration);
     let mut trail = Vec::new();
@@ -197,7 +198,7 @@ fn path(nodes: &[Node], mut node: usize) -> Vec<usize> {
 struct Chunk {
     first: usize,
     new: Vec<Node>,
-    broken: Option<(usize, u8, String)>,
+    broken: Option<(usize, Step, String)>,
 }
 
 /// One level.

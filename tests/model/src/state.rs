@@ -4,17 +4,16 @@ use neutrino_abi::calls::Call;
 use neutrino_abi::process::{ProcessArgs, ThreadArgs};
 use neutrino_abi::signal::{disposition, number};
 use neutrino_abi::wire::Wire;
-use neutrino_core_explored::limits::THREADS;
+use neutrino_core_explored::limits::{CPUS, THREADS};
 use neutrino_core_explored::machine::{FrameNumber, ThreadContexts, ThreadSlot};
 use neutrino_core_explored::{Input, Kernel};
 
-use crate::configurations::{Configuration, Policy, Role};
+use crate::configurations::{Configuration, Policy};
 use crate::machine::{FIRST_FRAME, FRAMES, ModelMachine};
 use crate::moves::{self, Caller, Doing, Move, tag};
 use crate::properties::{self, Waiting};
+use crate::step::{Event, Step};
 
-/// The step that is not a move of a thread: the timer.
-pub(crate) const CLOCK: u8 = 255;
 /// Messages that a thread has received and not answered.
 const HELD: usize = 2;
 
@@ -23,7 +22,8 @@ const HELD: usize = 2;
 pub(crate) struct State {
     pub(crate) kernel: Box<Kernel>,
     pub(crate) machine: ModelMachine,
-    pub(crate) running: Option<ThreadSlot>,
+    /// What each CPU runs.
+    running: [Option<ThreadSlot>; CPUS],
     /// By thread: rcvids of messages that it received and has not answered.
     held: [[u64; HELD]; THREADS],
     doing: [Doing; THREADS],
@@ -69,7 +69,11 @@ impl State {
         let boot = kernel.boot_process(&mut machine);
         let boot = boot.unwrap_or_else(|errno| panic!("no first process: {errno:?}"));
         kernel.boot_start(&mut machine, boot.thread, 0, 0, 0);
-        let running = kernel.enter(&mut machine, 0, Input::Reschedule);
+        for _ in 1..configuration.cpus {
+            kernel.add_cpu();
+        }
+        let mut running = [None; CPUS];
+        running[0] = kernel.enter(&mut machine, 0, Input::Reschedule);
         let (held, doing, process) = ([[0; HELD]; THREADS], [Doing::Else; THREADS], 0);
         let is_general = false;
         let mut state =
@@ -135,10 +139,9 @@ impl State {
     }
 
     fn ok(&mut self, call: &Call) -> u64 {
-        let caller = self.running.map_or(0, |thread| thread.0);
+        let caller = self.running[0].map_or(0, |thread| thread.0);
         self.machine.forget_results();
-        let frame = call.encode();
-        self.running = self.kernel.enter(&mut self.machine, 0, Input::Call(frame));
+        self.enter(0, Input::Call(call.encode()));
         let result = self.machine.given().iter().find(|given| given.0 == caller);
         match result {
             Some((_, value)) if *value >= 0 => value.cast_unsigned(),
@@ -146,27 +149,42 @@ impl State {
         }
     }
 
-    fn role(&self) -> Option<&'static Role> {
-        let slot = self.running?.0;
-        self.configuration.threads.get(usize::from(slot - 1))
+    /// What the thread may do that runs on a CPU.
+    fn moves(&self, cpu: usize) -> &'static [Move] {
+        let slot = self.running[cpu].map_or(0, |thread| usize::from(thread.0));
+        let role = slot.checked_sub(1).and_then(|index| self.configuration.threads.get(index));
+        role.map_or(&[], |role| role.moves)
+    }
+
+    /// The move that a step is, and who makes it.
+    fn mover(&self, step: Step) -> Option<(Move, u16)> {
+        let Event::Move(number) = step.event() else { return None };
+        let made = self.moves(step.cpu()).get(number)?;
+        Some((*made, self.running[step.cpu()]?.0))
     }
 
     /// The steps that can be made.
-    pub(crate) fn possible(&self) -> Vec<u8> {
-        let moves = self.role().map_or(&[][..], |role| role.moves);
-        let mut possible: Vec<u8> = (0..)
-            .zip(moves)
-            .filter(|(_, step)| self.is_possible(**step))
-            .map(|(number, _)| number)
-            .collect();
-        if self.machine.armed != u64::MAX {
-            possible.push(CLOCK);
+    pub(crate) fn possible(&self) -> Vec<Step> {
+        let mut possible = Vec::new();
+        for cpu in 0..self.configuration.cpus {
+            for (number, step) in self.moves(cpu).iter().enumerate() {
+                if self.running[cpu].is_some_and(|caller| self.is_possible(*step, caller)) {
+                    possible.push(Step::new(cpu, Event::Move(number)));
+                }
+            }
+            let machine = &self.machine;
+            let events = [
+                (Event::Timer, machine.armed[cpu] != u64::MAX),
+                (Event::Asked, machine.asked[cpu]),
+                (Event::Late, machine.stopped[cpu]),
+            ];
+            let events = events.into_iter().filter(|(_, can_be)| *can_be);
+            possible.extend(events.map(|(event, _)| Step::new(cpu, event)));
         }
         possible
     }
 
-    fn is_possible(&self, step: Move) -> bool {
-        let Some(caller) = self.running else { return false };
+    fn is_possible(&self, step: Move, caller: ThreadSlot) -> bool {
         let held = &self.held[usize::from(caller.0)];
         if let Some(which) = step.answers()
             && held[which] == 0
@@ -218,31 +236,40 @@ impl State {
                 minds = minds << 4 | held;
             }
         }
+        for (asked, stopped) in self.machine.asked.into_iter().zip(self.machine.stopped) {
+            minds = minds << 2 | u64::from(asked) << 1 | u64::from(stopped);
+        }
         mix(core, minds)
     }
 
     /// Makes a step without a look at what comes of it.
-    pub(crate) fn repeat(&mut self, step: u8) {
+    pub(crate) fn repeat(&mut self, step: Step) {
         let made = self.step(step);
         // What does not hold was told when the step was made first.
         drop(self.remember(&made));
     }
 
     /// What a step is, in words.
-    pub(crate) fn tell(&self, step: u8) -> String {
-        let who = self.running.map_or(0, |thread| thread.0);
-        match self.role().and_then(|role| role.moves.get(usize::from(step))) {
-            Some(step) => format!("thread {who}: {step:?}"),
-            None => "the timer".into(),
-        }
+    pub(crate) fn tell(&self, step: Step) -> String {
+        let what = match (self.mover(step), step.event()) {
+            (Some((made, who)), _) => format!("thread {who}: {made:?}"),
+            (None, Event::Asked) => "enters as it was asked to".into(),
+            (None, Event::Late) => "a call of a thread that was taken off".into(),
+            (None, Event::Timer | Event::Move(_)) => "the timer".into(),
+        };
+        let cpu = step.cpu();
+        if self.configuration.cpus == 1 { what } else { format!("CPU {cpu}: {what}") }
     }
 
     /// Makes a step and checks everything; the new state's hash.
     ///
     /// # Errors
     /// What does not hold.
-    pub(crate) fn make(&mut self, step: u8, before: u64) -> Result<u64, String> {
-        let had_timeout = self.kernel.view().any(|t| self.is_running(t.slot) && t.has_timeout);
+    pub(crate) fn make(&mut self, step: Step, before: u64) -> Result<u64, String> {
+        let caller = self.mover(step).map_or(0, |(_, caller)| caller);
+        let had_timeout = self.kernel.view().any(|t| t.slot == caller && t.has_timeout);
+        // What it was asked for comes with whatever it enters for.
+        let was_asked = self.machine.asked[step.cpu()];
         let next = self.next_of(step);
         let twin = self.configuration.has_twin.then(|| Self { is_general: true, ..self.clone() });
         let made = self.step(step);
@@ -258,6 +285,7 @@ impl State {
         }
         let core = self.core();
         let is_pardoned = had_timeout
+            || was_asked
             || made.step.is_some_and(|m| m.answers().is_some() && m.receives().is_some());
         let failed = made.result.is_some_and(|result| result < 0);
         if failed && !is_pardoned && core != before {
@@ -266,30 +294,36 @@ impl State {
         Ok(self.with_minds(core))
     }
 
-    fn is_running(&self, slot: u16) -> bool {
-        self.running == Some(ThreadSlot(slot))
-    }
-
     /// What a receive is to take.
-    fn next_of(&self, step: u8) -> Option<Waiting> {
-        let Move::Receive(channel) = *self.role()?.moves.get(usize::from(step))? else {
-            return None;
-        };
-        let channel = self.kernel.channel_at(self.running?, channel + 1);
+    fn next_of(&self, step: Step) -> Option<Waiting> {
+        let (Move::Receive(channel), caller) = self.mover(step)? else { return None };
+        let channel = self.kernel.channel_at(ThreadSlot(caller), channel + 1);
         let is_bad = |slot: u16| self.doing[usize::from(slot)] == Doing::SendsBadly;
         (channel != 0).then(|| properties::next(&self.kernel, channel, is_bad))
     }
 
-    fn step(&mut self, step: u8) -> Made {
+    /// What happens to a CPU, and is no move of a thread.
+    fn happen(&mut self, cpu: usize, event: Event) -> Made {
+        match event {
+            Event::Timer | Event::Move(_) => {
+                self.machine.now = self.machine.now.max(self.machine.armed[cpu]);
+                self.enter(cpu, Input::Timer);
+            }
+            Event::Asked => {
+                self.machine.asked[cpu] = false;
+                self.enter(cpu, Input::Reschedule);
+            }
+            Event::Late => self.enter(cpu, Input::Call(Call::SchedYield {}.encode())),
+        }
+        Made { caller: 0, step: None, result: None, answered: None }
+    }
+
+    fn step(&mut self, step: Step) -> Made {
         self.machine.forget_results();
-        let role = self.role();
-        let step = role.and_then(|role| role.moves.get(usize::from(step))).copied();
-        let (Some(step), Some(caller)) = (step, self.running) else {
-            self.machine.now = self.machine.now.max(self.machine.armed);
-            self.enter(Input::Timer);
-            return Made { caller: 0, step: None, result: None, answered: None };
+        let cpu = step.cpu();
+        let Some((step, caller)) = self.mover(step) else {
+            return self.happen(cpu, step.event());
         };
-        let caller = caller.0;
         let which = match step {
             Move::Read(which) => Some(which),
             _ => step.answers(),
@@ -320,18 +354,24 @@ impl State {
         let frame = step.call(&Caller { slot: caller, rcvid, now, tid, process }).encode();
         let [_, _, words @ .., _, _] = frame.arguments;
         self.machine.set_registers_of_call(caller, words);
-        self.enter(Input::Call(frame));
+        self.enter(cpu, Input::Call(frame));
         let result = self.machine.given().iter().rev().find(|given| given.0 == caller);
         let answered = step.answers().filter(|_| waits).map(|_| client);
         Made { caller, step: Some(step), result: result.map(|given| given.1), answered }
     }
 
-    fn enter(&mut self, input: Input) {
-        self.running = if self.is_general {
-            self.kernel.enter_slow(&mut self.machine, 0, input)
+    fn enter(&mut self, cpu: usize, input: Input) {
+        let machine = &mut self.machine;
+        machine.cpu = cpu;
+        machine.stopped[cpu] = false;
+        self.running[cpu] = if self.is_general {
+            self.kernel.enter_slow(machine, cpu, input)
         } else {
-            self.kernel.enter(&mut self.machine, 0, input)
+            self.kernel.enter(machine, cpu, input)
         };
+        for (runs, stopped) in self.running.iter_mut().zip(self.machine.stopped) {
+            *runs = runs.filter(|_| !stopped);
+        }
     }
 
     /// Compares with a copy that made the same step and never takes the fast path.
@@ -340,7 +380,8 @@ impl State {
     /// Something else than here, after the step.
     fn compare(&self, twin: &Self) -> Result<(), String> {
         let results = self.machine.given() == twin.machine.given();
-        let timers = self.machine.armed == twin.machine.armed;
+        let timers =
+            self.machine.armed == twin.machine.armed && self.machine.asked == twin.machine.asked;
         if !results || !timers || self.running != twin.running || self.core() != twin.core() {
             return Err("the fast path came to something else than the general one".into());
         }

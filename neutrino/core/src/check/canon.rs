@@ -259,6 +259,9 @@ impl Walk<'_> {
         if thread.state == State::Ready && self.slices {
             self.mix.word(thread.slice_left);
         }
+        if kernel.online > 1 {
+            self.words(&[thread.cpu.into(), thread.run_mask.into()]);
+        }
         thread.extra.hash(&mut self.mix);
         (thread.mask, thread.saved_mask, thread.latch).hash(&mut self.mix);
         thread.pending.hash(&mut self.mix);
@@ -316,8 +319,12 @@ impl Walk<'_> {
 
     fn cpus(&mut self) {
         let kernel = self.kernel;
-        for cpu in &kernel.cpus {
+        for cpu in kernel.cpus.iter().take(kernel.online) {
             self.mix.word(slot(cpu.current.get()));
+            if kernel.online > 1 {
+                let timer = self.later(cpu.timer);
+                self.words(&[cpu.attention as u64, timer]);
+            }
             if self.slices {
                 let left = self.later(cpu.slice_end);
                 self.mix.word(left);
