@@ -174,13 +174,18 @@ impl Errno {
     ///
     /// # Errors
     /// The error in the result; [`Errno::EINVAL`] for a number that names none.
-    #[inline]
+    #[inline(always)]
     pub fn split(result: i64) -> Result<i64, Self> {
         if !(-4095..0).contains(&result) {
             return Ok(result);
         }
+        Err(Self::of_result(result))
+    }
+
+    #[cold]
+    fn of_result(result: i64) -> Self {
         let number = u16::try_from(result.unsigned_abs()).unwrap_or(0);
-        Err(Self::from_number(number).unwrap_or(Self::EINVAL))
+        Self::from_number(number).unwrap_or(Self::EINVAL)
     }
 }
 

@@ -80,6 +80,24 @@ fn words(bytes: &[u8]) -> Words {
 /// Puts the first `length` bytes of the words where there is room for them.
 #[inline(always)]
 fn store(words: &Words, length: u64, buffer: &mut [u8]) {
+    if length >= WORDS_BYTES
+        && let Some(room) = buffer.first_chunk_mut()
+    {
+        store_all(words, room);
+    } else if !buffer.is_empty() {
+        store_part(words, length, buffer);
+    }
+}
+
+#[inline(always)]
+fn store_all(words: &Words, room: &mut [u8; SHORT]) {
+    for (chunk, word) in room.as_chunks_mut().0.iter_mut().zip(words) {
+        *chunk = word.to_le_bytes();
+    }
+}
+
+#[inline(never)]
+fn store_part(words: &Words, length: u64, buffer: &mut [u8]) {
     let length = usize::try_from(length).unwrap_or(SHORT).min(SHORT).min(buffer.len());
     let (whole, rest) = buffer.get_mut(..length).unwrap_or_default().as_chunks_mut();
     for (chunk, word) in whole.iter_mut().zip(words) {
@@ -205,7 +223,12 @@ fn received(result: i64, back: &All, buffer: &mut [u8]) -> Result<Received, Errn
     }
     let head = back.head();
     if head.place == MessagePlace::Words {
-        store(&back.words(), head.srcmsglen, buffer);
+        // What is behind a message is of no account.
+        if let Some(room) = buffer.first_chunk_mut() {
+            store_all(&back.words(), room);
+        } else {
+            store_part(&back.words(), head.srcmsglen, buffer);
+        }
     }
     Ok(Received::Message { rcvid, head })
 }
