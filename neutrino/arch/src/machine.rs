@@ -14,10 +14,10 @@ use x86_64::instructions::port::Port;
 
 use crate::boot::memory_map::{MemoryMap, Range};
 use crate::clock::Clock;
-use crate::cpu::fpu::Method;
+use crate::cpu::fpu::{self, Floats, Method};
 use crate::cpu::percpu::{self, Canonical};
 use crate::cpu::remote;
-use crate::entry::context::{Contexts, Home};
+use crate::entry::context::{Context, Contexts, Home, Rest};
 use crate::irq::ioapic::Router;
 use crate::irq::ipi;
 use crate::irq::local::Local;
@@ -62,13 +62,16 @@ pub(crate) struct Own {
     /// Whose registers (FPU, FS and GS bases). With several CPUs that is the thread that runs there,
     /// or nobody: what a thread had is in its context when it may run elsewhere.
     loaded: ThreadSlot,
-    /// The user's GS base.
-    gs_base: Canonical,
+    /// Whether floating-point registers hold more than their first values; if not, CR0.TS is set.
+    floats: Floats,
+    /// Whether it holds floating-point state, or a GS base other than 0.
+    rest: Rest,
 }
 
 impl Own {
     /// A CPU that ran nobody yet.
-    pub(crate) const NOTHING: Self = Self { loaded: NOBODY, gs_base: Canonical::ZERO };
+    pub(crate) const NOTHING: Self =
+        Self { loaded: NOBODY, floats: Floats::Used, rest: Rest::Used };
 }
 
 #[inline(always)]
@@ -97,7 +100,7 @@ impl Machine {
         }
         let own = own(&mut self.own, cpu);
         let loaded = core::mem::replace(&mut own.loaded, NOBODY);
-        if loaded != NOBODY {
+        if loaded != NOBODY && own.floats == Floats::Used {
             self.fpu.save(&mut self.contexts.get_mut(loaded).area);
         }
         self.spaces.rest(cpu);
@@ -106,9 +109,15 @@ impl Machine {
     /// Makes another CPU enter the kernel and give up what it holds of its thread; it loads that
     /// again on its way back.
     fn recall(&mut self, cpu: usize) {
-        let loaded = core::mem::replace(&mut own(&mut self.own, cpu).loaded, NOBODY);
+        let own = own(&mut self.own, cpu);
+        let loaded = core::mem::replace(&mut own.loaded, NOBODY);
         if loaded != NOBODY {
-            remote::leave_thread(cpu, &mut self.contexts.get_mut(loaded).area);
+            match own.floats {
+                Floats::Used => {
+                    remote::leave_thread(cpu, &mut self.contexts.get_mut(loaded).area);
+                }
+                Floats::Never => remote::leave_space(1 << cpu),
+            }
             self.spaces.set_left(cpu);
         }
     }
@@ -132,25 +141,66 @@ impl Machine {
     /// Gives the CPU to a thread and tells where its registers are.
     #[inline(always)]
     pub(crate) fn switch(&mut self, cpu: usize, thread: ThreadSlot) -> u64 {
-        let home = *self.contexts.home(thread);
-        self.spaces.activate(cpu, home.root);
-        let own = own(&mut self.own, cpu);
-        if own.loaded != thread {
-            if own.loaded != NOBODY {
-                self.fpu.save(&mut self.contexts.get_mut(own.loaded).area);
-            }
-            own.loaded = thread;
+        if own(&mut self.own, cpu).loaded == thread {
             let context = self.contexts.get(thread);
-            self.fpu.load(&context.area);
-            percpu::set_fs_base(context.fs_base);
-            if own.gs_base != context.gs_base {
-                own.gs_base = context.gs_base;
-                percpu::set_user_gs_base(context.gs_base);
-            }
-            percpu::set_context_top(context.top());
-            percpu::set_foreign_entry(home.foreign_entry);
+            self.spaces.activate(cpu, context.home.root);
+            context.address()
+        } else {
+            self.switch_to_other(cpu, thread)
         }
-        self.contexts.get(thread).address()
+    }
+
+    /// The same to a thread whose registers the CPU does not hold.
+    #[inline(always)]
+    pub(crate) fn switch_to_other(&mut self, cpu: usize, thread: ThreadSlot) -> u64 {
+        let context = self.contexts.get(thread);
+        self.spaces.activate(cpu, context.home.root);
+        if own(&mut self.own, cpu).rest == Rest::Used || context.rest == Rest::Used {
+            self.switch_rest(cpu, thread);
+        }
+        own(&mut self.own, cpu).loaded = thread;
+        let context = self.contexts.get(thread);
+        // Even if it seems to be the same: user code makes it 0 when it loads a selector.
+        percpu::set_fs_base(context.fs_base);
+        percpu::set_context_top(context.top());
+        percpu::set_foreign_entry(context.home.foreign_entry);
+        context.address()
+    }
+
+    /// Saves and loads what most servers do not use: floating-point state and the GS base.
+    #[inline(never)]
+    fn switch_rest(&mut self, cpu: usize, thread: ThreadSlot) {
+        let own = own(&mut self.own, cpu);
+        let context = self.contexts.get(thread);
+        let next = context.floats;
+        percpu::set_user_gs_base(context.gs_base);
+        own.rest = context.rest;
+        if own.floats == Floats::Never && next == Floats::Never {
+            return;
+        }
+        match own.floats {
+            Floats::Never => fpu::allow(),
+            Floats::Used if own.loaded == NOBODY => {}
+            Floats::Used => self.fpu.save(&mut self.contexts.get_mut(own.loaded).area),
+        }
+        own.floats = next;
+        self.fpu.load(&self.contexts.get(thread).area);
+        if next == Floats::Never {
+            fpu::forbid();
+        }
+    }
+
+    /// The thread on a CPU uses floating point for the first time.
+    pub(crate) fn start_floats(&mut self, cpu: usize) {
+        let own = own(&mut self.own, cpu);
+        // Another CPU may have taken the thread off this one meanwhile: it will trap again.
+        if own.loaded != NOBODY && own.floats == Floats::Never {
+            let context = self.contexts.get_mut(own.loaded);
+            context.set_floats(Floats::Used);
+            (own.floats, own.rest) = (Floats::Used, Rest::Used);
+            fpu::allow();
+            self.fpu.load(&context.area);
+        }
     }
 }
 
@@ -225,9 +275,11 @@ impl ThreadContexts for Machine {
     fn set_gs_base(&mut self, thread: ThreadSlot, address: u64) {
         let base = Canonical::new(address);
         self.recall_thread(thread);
-        self.contexts.get_mut(thread).gs_base = base;
+        let context = self.contexts.get_mut(thread);
+        context.set_gs_base(base);
+        let rest = context.rest;
         if let Some(own) = self.holds(thread) {
-            own.gs_base = base;
+            own.rest = rest;
             percpu::set_user_gs_base(base);
         }
     }
@@ -235,14 +287,16 @@ impl ThreadContexts for Machine {
     fn copy_fpu(&mut self, from: ThreadSlot, to: ThreadSlot) {
         self.recall_thread(from);
         self.recall_thread(to);
-        if self.holds(from).is_some() {
+        if self.holds(from).is_some_and(|own| own.floats == Floats::Used) {
             self.fpu.save(&mut self.contexts.get_mut(from).area);
         }
         if let Some(own) = self.holds(to) {
             own.loaded = NOBODY;
         }
-        let state = self.contexts.get(from).area;
-        self.contexts.get_mut(to).area = state;
+        let Context { area, floats, .. } = *self.contexts.get(from);
+        let copy = self.contexts.get_mut(to);
+        copy.area = area;
+        copy.set_floats(floats);
     }
 }
 

@@ -102,21 +102,6 @@ type Chunks = Slab<Chunk, { limits::HANDLE_CHUNKS }>;
 pub struct Place(u16);
 
 impl Place {
-    /// The place that the number in a register names.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "compared with the limits before")]
-    pub(crate) const fn from_register(number: u64) -> Option<Self> {
-        if number < FD_LIMIT as u64 {
-            return Some(Self(number as u16));
-        }
-        let side = number.wrapping_sub(SIDE_CHANNEL as u64);
-        if side < limits::SIDE_HANDLES as u64 {
-            Some(Self((side as u16).wrapping_add(FD_LIMIT as u16)))
-        } else {
-            None
-        }
-    }
-
     /// The place that a number names.
     pub(crate) fn from_number(number: u32) -> Option<Self> {
         if number < FD_LIMIT {
@@ -143,6 +128,7 @@ impl Place {
         self.0.checked_add(1).map(Self)
     }
 
+    #[inline(always)]
     fn parts(self) -> (usize, u32) {
         (usize::from(self.0) / PLACES, u32::from(self.0) % 32)
     }
@@ -172,6 +158,32 @@ impl Table {
         let chunk = self.chunks.get(index)?.get()?;
         let handle = chunks[chunk].handles.get(bit as usize)?;
         (handle.target != Target::None).then_some(*handle)
+    }
+
+    /// The connection behind a register's number. The slot of chunks that is never used has none.
+    #[inline(always)]
+    fn connection(&self, chunks: &Chunks, number: u64) -> Option<ConnectionId> {
+        let side = number.wrapping_sub(SIDE_CHANNEL.into());
+        let place = if number < FD_LIMIT.into() {
+            number
+        } else if side < limits::SIDE_HANDLES.into() {
+            side.wrapping_add(FD_LIMIT.into())
+        } else {
+            return None;
+        };
+        let (index, place) = ((place / 32) as usize, (place % 32) as usize);
+        let chunk = self.chunks.get(index)?.slot();
+        match chunks[chunk].handles.get(place)?.target {
+            Target::Connection(id) => Some(id),
+            Target::None
+            | Target::Channel(_)
+            | Target::Object(_)
+            | Target::Space(_)
+            | Target::Process(_)
+            | Target::Timer(_)
+            | Target::Interrupt(_)
+            | Target::Port(_) => None,
+        }
     }
 
     fn get_mut<'a>(&self, chunks: &'a mut Chunks, place: Place) -> Option<&'a mut Handle> {
@@ -300,10 +312,10 @@ fn mark(words: &mut [u64; WORDS], index: usize, is_set: bool) {
 }
 
 impl Kernel {
-    /// What is at a place of a process's table.
+    /// The connection that a register names.
     #[inline(always)]
-    pub(crate) fn handle_at(&self, process: ProcessId, place: Place) -> Option<Handle> {
-        self.processes[process].handles.get(&self.chunks, place)
+    pub(crate) fn connection_in(&self, process: ProcessId, number: u64) -> Option<ConnectionId> {
+        self.processes[process].handles.connection(&self.chunks, number)
     }
 
     /// What a number names in a process's table.

@@ -125,9 +125,9 @@ impl Kernel {
             inversions: self.monitor.inversions,
             uptime: m.now(),
             idle: self.cpus.iter().map(|cpu| cpu.idle).fold(0, u64::wrapping_add),
-            switches: self.counters.switches,
+            switches: self.counters.all_switches(),
             interrupts: self.counters.interrupts,
-            calls: self.counters.calls,
+            calls: self.counters.all_calls(),
             tsc_hz,
             tsc_entry,
         };
@@ -158,7 +158,7 @@ impl Kernel {
             info.scoid = u32::from(id.index());
             info.ready = connection.ready;
             info.badge = connection.badge;
-            if let Some(channel) = connection.channel {
+            if let Some(channel) = connection.channel.get() {
                 info.chid = self.channels[channel].chid;
                 info.pid = self.processes[self.channels[channel].process].pid;
             }

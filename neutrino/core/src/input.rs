@@ -5,6 +5,7 @@ use neutrino_abi::signal::{SignalInfo, number};
 
 use crate::Kernel;
 use crate::call::Outcome;
+use crate::ipc::fast::{Handover, Later, WordsOf};
 use crate::machine::{Access, Machine, ThreadSlot};
 use crate::memory::BadAccess;
 use crate::thread::{ThreadId, slot};
@@ -54,11 +55,27 @@ impl Kernel {
     /// Handles what happened on a CPU and tells which thread runs there now; none: it idles.
     pub fn enter(&mut self, m: &mut impl Machine, cpu: usize, input: Input) -> Option<ThreadSlot> {
         if let Input::Call(frame) = &input
-            && let Some(next) = self.fast(m, cpu, frame)
+            && let Some(to) = self.enter_fast(m, cpu, frame)
         {
-            return Some(next);
+            return Some(to);
         }
         self.enter_slow(m, cpu, input)
+    }
+
+    /// Carries out a call on the fast path or a short way, if one of them can.
+    pub fn enter_fast<M: Machine>(
+        &mut self,
+        m: &mut M,
+        cpu: usize,
+        call: &Frame,
+    ) -> Option<ThreadSlot> {
+        let caller = self.cpus.get(cpu).and_then(|cpu| cpu.current.get());
+        let fast = self.fast::<M, Later>(m, cpu, *call);
+        let Handover { to, words } = fast.or_else(|| self.brief(m, cpu, call))?;
+        if let (WordsOf::Caller, Some(caller)) = (words, caller) {
+            m.move_words(slot(caller), to);
+        }
+        Some(to)
     }
 
     /// As [`Kernel::enter`], by the general path only.

@@ -107,13 +107,9 @@ impl Kernel {
     /// An interrupt came.
     // Bound: one turn for each attachment, 63.
     pub(crate) fn interrupt_fire(&mut self, m: &mut impl Machine, line: u32) {
-        let mut at = Id::from_index(1);
+        let mut at = self.interrupts.first_from(0);
         while let Some(id) = at {
-            at = id
-                .index()
-                .checked_add(1)
-                .filter(|&i| usize::from(i) < crate::limits::INTERRUPTS)
-                .and_then(Id::from_index);
+            at = self.interrupts.first_from(id.index());
             let Interrupt { process, line: own, action, .. } = self.interrupts[id];
             if let Some(process) = process
                 && own == line

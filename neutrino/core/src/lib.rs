@@ -16,6 +16,10 @@
 //! - I7: a thread's effective priority is what `priority::wanted` says.
 //! - I8: a CPU's current thread is Running, and no other thread is; no ready thread outranks what runs
 //!   on a CPU that it may use, unless another CPU was asked for it.
+//! - I9: two threads that are equally plain can take each other's place without the general path
+//!   ([`thread::Plain`]).
+//! - I12: a client that a thread works for waits on the channel that the thread serves, which is of
+//!   its process.
 //! - I11: a thread's CPU is one that it may use.
 //! - I10: the monitor of priority inversion has counted nothing ([`monitor`]).
 #![no_std]
@@ -81,6 +85,20 @@ pub(crate) struct Counters {
     pub(crate) switches: u64,
     pub(crate) interrupts: u64,
     pub(crate) calls: u64,
+    /// Calls that switched on the fast path; counted there only.
+    pub(crate) handovers: u64,
+}
+
+impl Counters {
+    /// All switches.
+    pub(crate) const fn all_switches(&self) -> u64 {
+        self.switches.wrapping_add(self.handovers)
+    }
+
+    /// All calls.
+    pub(crate) const fn all_calls(&self) -> u64 {
+        self.calls.wrapping_add(self.handovers)
+    }
 }
 
 /// All kernel state.
@@ -157,7 +175,7 @@ impl Kernel {
             manager: None,
             unsettled: false,
             caller: None,
-            counters: Counters { switches: 0, interrupts: 0, calls: 0 },
+            counters: Counters { switches: 0, interrupts: 0, calls: 0, handovers: 0 },
             trace: trace::Trace::OFF,
             monitor: monitor::Monitor::NEW,
         }

@@ -148,7 +148,7 @@ impl Kernel {
         let mut owned = self.threads[owner].mutexes;
         owned.push_back(&mut self.mutexes, id);
         self.threads[owner].mutexes = owned;
-        self.threads[owner].plain = Plain::No;
+        self.threads[owner].plain = Plain::NO;
         Some(id)
     }
 
@@ -202,7 +202,7 @@ impl Kernel {
         let mut owned = self.threads[next].mutexes;
         owned.push_back(&mut self.mutexes, id);
         self.threads[next].mutexes = owned;
-        self.threads[next].plain = Plain::No;
+        self.threads[next].plain = Plain::NO;
         // The new owner leaves the queue; the object goes if it was the last.
         self.wake_with(m, next, Ok(0));
         Ok(())

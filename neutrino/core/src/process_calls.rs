@@ -291,7 +291,7 @@ impl Kernel {
         }
         self.processes[id].life = Life::Ending;
         // Bound: its threads.
-        self.each_thread(id, |kernel, t| kernel.threads[t].plain = Plain::No);
+        self.each_thread(id, |kernel, t| kernel.threads[t].plain = Plain::NO);
         while let Some(thread) = self.processes[id].threads.first() {
             self.thread_end(m, thread);
         }

@@ -6,7 +6,7 @@ use crate::machine::{Machine, ThreadSlot};
 use crate::process::Life;
 use crate::slab::Maybe;
 use crate::smp::Attention;
-use crate::thread::{Hold, Plain, Policy, State, ThreadId, slot};
+use crate::thread::{Asked, Hold, NO_EXTRA, Plain, Policy, State, Takes, ThreadId, slot};
 
 /// Where in its level a thread becomes ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Kernel {
     }
 
     /// What is left of the slice of a thread that ran in this entry; a whole one if it runs without.
-    fn slice_left(&self, t: ThreadId) -> u64 {
+    pub(crate) fn slice_left(&self, t: ThreadId) -> u64 {
         if self.threads[t].policy == Policy::Fifo {
             return limits::SLICE_NS;
         }
@@ -155,11 +155,40 @@ impl Kernel {
             || thread.deadline.is_some()
             || !thread.mutexes.is_empty()
             || !self.may_run(t)
-            || self.deliverable(t) != 0;
-        match thread.policy {
-            _ if special => Plain::No,
-            Policy::Fifo => Plain::Fifo,
-            Policy::Other | Policy::RoundRobin => Plain::Sliced,
+            || self.deliverable(t) != 0
+            || !self.waits_plainly(t);
+        if special { Plain::NO } else { Plain::of(thread.policy, thread.cpu) }
+    }
+
+    /// Whether what a thread waits for, if it does, is no more than the fast path gives.
+    fn waits_plainly(&self, t: ThreadId) -> bool {
+        let thread = &self.threads[t];
+        match thread.state {
+            State::Receive { channel, info, takes, .. } => {
+                info == 0 && takes == Takes::All && thread.serves == Some(channel)
+            }
+            State::Reply { sending, asked, .. } => {
+                asked == Asked::No && sending.written == 0 && thread.extra == NO_EXTRA
+            }
+            State::Vacant
+            | State::Ready
+            | State::Running
+            | State::Stopped
+            | State::Send { .. }
+            | State::SigSuspend
+            | State::SigWaitinfo { .. }
+            | State::Nanosleep { .. }
+            | State::Mutex { .. }
+            | State::Futex { .. }
+            | State::Interrupt
+            | State::Poll(_) => true,
+        }
+    }
+
+    /// A thread that begins to wait may be special from now on (I9).
+    pub(crate) fn check_wait(&mut self, t: ThreadId) {
+        if !self.waits_plainly(t) {
+            self.threads[t].plain = Plain::NO;
         }
     }
 
@@ -196,7 +225,7 @@ impl Kernel {
         }
     }
 
-    fn arm_slice(&mut self, m: &mut impl Machine, cpu: usize, current: ThreadId) {
+    pub(crate) fn arm_slice(&mut self, m: &mut impl Machine, cpu: usize, current: ThreadId) {
         let thread = &self.threads[current];
         let ends = if thread.policy != Policy::Fifo && self.has_equal(cpu, current) {
             self.cpus.get(cpu).map_or(u64::MAX, |cpu| cpu.slice_end)

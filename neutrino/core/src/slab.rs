@@ -63,6 +63,13 @@ impl<T> Maybe<T> {
         if self.0.index == 0 { None } else { Some(self.0) }
     }
 
+    /// The slot that it names; for nobody the one that is never used, and so is vacant. For the fast
+    /// path, where one question at the end finds that out.
+    #[inline(always)]
+    pub(crate) const fn slot(self) -> Id<T> {
+        self.0
+    }
+
     /// As an `Option` says.
     #[inline(always)]
     pub(crate) const fn new(id: Option<Id<T>>) -> Self {

@@ -12,7 +12,7 @@ use crate::limits::CPUS;
 use crate::machine::Machine;
 use crate::sched::End;
 use crate::slab::Maybe;
-use crate::thread::{Policy, State, ThreadId};
+use crate::thread::{Plain, Policy, State, ThreadId};
 
 /// CPUs, one bit each.
 pub(crate) type RunMask = u8;
@@ -135,6 +135,7 @@ impl Kernel {
         if usize::from(self.threads[t].cpu) != cpu {
             self.dequeue(t);
             self.threads[t].cpu = number(cpu);
+            self.threads[t].plain = Plain::NO;
             self.enqueue(t, End::Back);
         }
     }
@@ -212,6 +213,7 @@ impl Kernel {
             return Ok(());
         }
         let new = mask.trailing_zeros() as usize;
+        self.threads[t].plain = Plain::NO;
         match self.threads[t].state {
             State::Ready => self.migrate(t, new),
             State::Running => {

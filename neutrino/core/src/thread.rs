@@ -251,16 +251,26 @@ pub enum Hold {
 
 /// Whether the fast path may deal with a thread (I9).
 ///
-/// Set when the general path lets the thread run, and taken back by whatever makes it special.
+/// Set when the general path lets the thread run, and taken back by whatever makes it special. Two
+/// threads with the same value other than [`Plain::NO`] can take each other's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Plain {
+pub struct Plain(pub(crate) u16);
+
+impl Plain {
     /// It may have something that the fast path does not look at.
-    No,
-    /// It has no time-out, deadline, hold, contended mutex or deliverable signal, its process is
-    /// alive, and it runs until it blocks.
-    Fifo,
-    /// The same, and it runs by slices.
-    Sliced,
+    pub(crate) const NO: Self = Self(0);
+
+    /// It has no time-out, deadline, hold, contended mutex or deliverable signal, and its process is
+    /// alive; while it waits to receive, it takes all that comes to the channel that boosts it, and
+    /// wants no `MsgInfo` in memory; while it waits for an answer, it offers and takes no handles, none of
+    /// its bytes were written yet, and it has not asked to leave.
+    pub(crate) fn of(policy: Policy, cpu: u8) -> Self {
+        let policy = match policy {
+            Policy::Fifo => 1,
+            Policy::Other | Policy::RoundRobin => 2,
+        };
+        Self(u16::from(cpu).wrapping_shl(8) | policy)
+    }
 }
 
 /// Lists that hold threads by what they wait for or run on.
@@ -370,7 +380,7 @@ impl Slot for Thread {
         run_mask: RunMask::MAX,
         inherited_mask: RunMask::MAX,
         hold: Hold::No,
-        plain: Plain::No,
+        plain: Plain::NO,
         slice_left: 0,
         cpu_time: 0,
         dirty: Link::NONE,

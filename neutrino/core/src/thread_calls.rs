@@ -246,7 +246,7 @@ impl Kernel {
 
     fn thread_hold(&mut self, m: &mut impl Machine, t: ThreadId) {
         self.threads[t].hold = Hold::Held;
-        self.threads[t].plain = Plain::No;
+        self.threads[t].plain = Plain::NO;
         if self.threads[t].state == State::Ready {
             self.dequeue(t);
         } else if self.threads[t].state == State::Running {
@@ -290,7 +290,7 @@ impl Kernel {
         let base = self.priority_argument(t, wanted.priority)?;
         // Commit: nothing below fails.
         let thread = &mut self.threads[target];
-        (thread.policy, thread.base, thread.plain) = (policy, base, Plain::No);
+        (thread.policy, thread.base, thread.plain) = (policy, base, Plain::NO);
         self.unsettled = true;
         if thread.serving.get().is_none() {
             thread.inherited = None;

@@ -171,6 +171,7 @@ impl Kernel {
         };
         *asked = Asked::Yes;
         let (sequence, scoid) = (*sequence, u32::from(sending.connection.index()));
+        self.check_wait(t);
         let value = crate::ipc::deliver::rcvid(t, sequence);
         let priority = self.threads[t].effective;
         let pulse = NewPulse { code: pulse::UNBLOCK, value, priority, scoid };

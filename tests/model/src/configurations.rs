@@ -198,7 +198,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         cpus: 1,
         has_twin: false,
         states: 1_000_000,
-        minimum: 130_000,
+        minimum: 125_000,
     },
     Configuration {
         name: "death of threads",

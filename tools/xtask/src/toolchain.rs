@@ -22,12 +22,14 @@ use crate::{shell, sysroot};
 pub(crate) const TARGET: &str = "x86_64-unknown-none";
 
 /// What every crate of the system is compiled with; linker scripts come from each crate's build script.
-const FLAGS: [&str; 3] =
-    ["-Cforce-frame-pointers=yes", "-Crelocation-model=pic", "-Clink-arg=--no-pie"];
+const FLAGS: [&str; 2] = ["-Cforce-frame-pointers=yes", "-Clink-arg=--no-pie"];
+
+/// Programs are linked where they are, too; but their code model has no addresses of 32 bits.
+const PROGRAM_FLAGS: [&str; 1] = ["-Crelocation-model=pic"];
 
 /// The kernel is one program of which most parts are rarely run: with LLVM's usual 225 it is a quarter
-/// larger and hardly faster.
-const KERNEL_FLAGS: [&str; 1] = ["-Cllvm-args=-inline-threshold=60"];
+/// larger and hardly faster. Its place is fixed, in the top 2 GiB, so tables are reached by their addresses.
+const KERNEL_FLAGS: [&str; 2] = ["-Cllvm-args=-inline-threshold=60", "-Crelocation-model=static"];
 
 /// How long rustup may take to fetch the target before Debian's compiler is used instead.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
@@ -112,8 +114,9 @@ impl Toolchain {
     ) -> Result<()> {
         clean_environment(command);
         let mut flags: Vec<OsString> = FLAGS.iter().map(OsString::from).collect();
-        if part == Part::Kernel {
-            flags.extend(KERNEL_FLAGS.iter().map(OsString::from));
+        match part {
+            Part::Kernel => flags.extend(KERNEL_FLAGS.iter().map(OsString::from)),
+            Part::Programs => flags.extend(PROGRAM_FLAGS.iter().map(OsString::from)),
         }
         if let Self::Debian { linker } = self {
             use_debian(command);

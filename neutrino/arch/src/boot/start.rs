@@ -1,10 +1,8 @@
 //! The order of boot.
 
-use core::cell::UnsafeCell;
-
+use neutrino_core::Input;
 use neutrino_core::limits::CPUS;
 use neutrino_core::machine::{FrameNumber, PhysicalRange};
-use neutrino_core::{Input, Kernel};
 use x86_64::VirtAddr;
 
 use super::memory_map::{MemoryMap, Range};
@@ -14,7 +12,7 @@ use crate::clock::Clock;
 use crate::cpu::features::{self, Features};
 use crate::cpu::{self, fpu};
 use crate::entry::context::Contexts;
-use crate::entry::dispatch::{SYSTEM, System};
+use crate::entry::dispatch::{Core, SYSTEM, System};
 use crate::irq::local::Local;
 use crate::log::Log;
 use crate::machine::{Machine, Own};
@@ -27,13 +25,6 @@ use crate::trace::Rings;
 use crate::{calibrate, firmware, irq, panic};
 
 const FIRST_MIB: Range = Range { start: 0, end: 1 << 20 };
-
-struct Core(UnsafeCell<Kernel>);
-
-// SAFETY: `core` hands out the only reference.
-unsafe impl Sync for Core {}
-
-static KERNEL: Core = Core(UnsafeCell::new(Kernel::new()));
 
 /// Boots up to the point where threads can run. Its code is what [`finish`] frees.
 ///
@@ -61,7 +52,7 @@ pub(crate) unsafe fn start(kind: u32, address: u32, tsc: u64) {
     irq::disable_legacy();
     let (mut machine, free, processors) = machine(map, facts, (&features, tsc));
     // SAFETY: called once.
-    let kernel = unsafe { &mut *KERNEL.0.get() };
+    let mut kernel = unsafe { Core::new() };
     let root = machine.spaces.kernel_root();
     let count =
         smp::start_others(&processors, &machine.ram, root, (&machine.clock, &machine.local));
@@ -147,14 +138,14 @@ fn machine(
     (machine, map.into_free(), firmware.processors)
 }
 
-fn prepare(kernel: &'static mut Kernel, mut machine: Machine, free: &MemoryMap) {
+fn prepare(mut kernel: Core, mut machine: Machine, free: &MemoryMap) {
     for range in free.iter() {
         let first = direct_map::frame(range.start);
         let count = u32::try_from(range.length() / PAGE).unwrap_or(u32::MAX);
         kernel.add_memory(&mut machine, FrameNumber(first.0), count);
     }
     let image = machine.image;
-    loader::start(kernel, &mut machine, image);
+    loader::start(&mut kernel, &mut machine, image);
     announce(&machine, free);
     *SYSTEM.lock() = Some(System { kernel, machine });
 }

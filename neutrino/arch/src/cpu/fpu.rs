@@ -1,11 +1,16 @@
 //! Floating-point state, saved eagerly when another thread runs.
 //!
+//! A thread that has never used any ([`Floats::Never`]) has none to save, and most servers stay so. While one
+//! runs, the registers hold their first values, and CR0.TS makes its first use a trap. So nothing of
+//! another thread is ever in the registers of one that runs.
+//!
 //! The kernel itself uses no floating point. State that the CPU has beyond AVX is not enabled in XCR0,
 //! so that one area has one size.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use x86_64::registers::control::{Cr0, Cr0Flags};
 use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 
 use super::features::Features;
@@ -42,6 +47,27 @@ impl Area {
             rest: [0; AREA_SIZE - 28],
         };
     }
+}
+
+/// Whether a thread computes with floating point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Floats {
+    /// It has not, so far. Zero, as contexts begin.
+    Never = 0,
+    /// It has.
+    Used = 1,
+}
+
+/// Makes the next use of floating point a trap.
+pub(crate) fn forbid() {
+    // SAFETY: TS only makes floating-point instructions trap, and `enter_trap` handles that.
+    unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::TASK_SWITCHED)) };
+}
+
+/// Allows it.
+pub(crate) fn allow() {
+    // SAFETY: clears TS only.
+    unsafe { asm!("clts", options(nomem, nostack, preserves_flags)) };
 }
 
 static USES_XSAVE: AtomicBool = AtomicBool::new(false);

@@ -108,7 +108,8 @@ pub(crate) fn index() -> usize {
     unsafe {
         asm!("mov {}, gs:[32]", out(reg) index, options(nostack, preserves_flags, readonly));
     }
-    index
+    // So that no index needs a look at it.
+    index & (CPUS - 1)
 }
 
 /// The tops of a CPU's exception stacks.

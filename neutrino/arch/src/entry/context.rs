@@ -14,7 +14,7 @@ use neutrino_abi::signal::Registers;
 use neutrino_core::limits::THREADS;
 use neutrino_core::machine::{StartRegisters, ThreadSlot};
 
-use crate::cpu::fpu::Area;
+use crate::cpu::fpu::{Area, Floats};
 use crate::cpu::percpu::Canonical;
 
 const USER_CODE: u64 = 0x23;
@@ -171,13 +171,29 @@ impl Frame {
 ///
 /// A pointer, not a reference: the kernel changes frames while it looks at this one.
 #[derive(Clone, Copy, Debug)]
-#[repr(transparent)]
-pub(crate) struct CallFrame(*const Frame);
+pub(crate) struct CallFrame {
+    frame: *const Frame,
+    number: u64,
+    first: u64,
+    second: u64,
+}
 
 impl CallFrame {
+    /// The frame that `syscall_entry` has filled, and what of it is in registers still.
+    #[inline(always)]
+    pub(super) const fn new(frame: *const Frame, number: u64, first: u64, second: u64) -> Self {
+        Self { frame, number, first, second }
+    }
+
+    /// The address of the caller's context.
+    #[inline(always)]
+    pub(super) fn address(self) -> u64 {
+        self.frame.addr() as u64
+    }
+
     #[inline(always)]
     fn word(self, offset: usize) -> u64 {
-        let word = self.0.wrapping_byte_add(offset).cast::<u64>();
+        let word = self.frame.wrapping_byte_add(offset).cast::<u64>();
         // SAFETY: `syscall_entry` is the only maker of a `CallFrame`: the pointer leads to a frame in
         // the table of contexts, which is never freed, and every offset used is one of its words.
         unsafe { word.read() }
@@ -187,14 +203,14 @@ impl CallFrame {
 impl CallRegisters for CallFrame {
     #[inline(always)]
     fn number(&self) -> u64 {
-        self.word(offset_of!(Frame, rax))
+        self.number
     }
 
     #[inline(always)]
     fn argument(&self, index: usize) -> u64 {
         match index {
-            0 => self.word(offset_of!(Frame, rdi)),
-            1 => self.word(offset_of!(Frame, rsi)),
+            0 => self.first,
+            1 => self.second,
             2 => self.word(offset_of!(Frame, rdx)),
             3 => self.word(offset_of!(Frame, r10)),
             4 => self.word(offset_of!(Frame, r8)),
@@ -208,10 +224,25 @@ impl CallRegisters for CallFrame {
     }
 }
 
-/// One thread's registers.
+/// Whether a thread has more registers than its frame: what most servers have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// No floating-point state, and a GS base of 0. Zero, as contexts begin.
+    Unused = 0,
+    /// Some.
+    Used = 1,
+}
+
+/// One thread's registers, and where it runs.
 #[repr(C, align(64))]
 pub(crate) struct Context {
     frame: Frame,
+    /// Where it runs.
+    pub(crate) home: Home,
+    /// Whether it has floating-point state, or a GS base other than 0.
+    pub(crate) rest: Rest,
+    /// Whether it computes with floating point.
+    pub(crate) floats: Floats,
     /// FS base.
     pub(crate) fs_base: Canonical,
     /// GS base of user space.
@@ -220,13 +251,13 @@ pub(crate) struct Context {
     pub(crate) area: Area,
 }
 
-// So that a context is found by a shift.
-const _: () = assert!(size_of::<Context>() == 1024);
-
 impl Context {
     const fn new() -> Self {
         Self {
             frame: Frame::new(),
+            home: Home { root: 0, foreign_entry: Canonical::ZERO },
+            rest: Rest::Unused,
+            floats: Floats::Never,
             fs_base: Canonical::ZERO,
             gs_base: Canonical::ZERO,
             area: Area::new(),
@@ -281,8 +312,26 @@ impl Context {
             ..Registers::default()
         });
         self.fs_base = Canonical::new(start.fs_base);
-        self.gs_base = Canonical::new(start.gs_base);
+        self.set_gs_base(Canonical::new(start.gs_base));
         self.area.reset();
+        self.set_floats(Floats::Never);
+    }
+
+    /// Notes whether it computes with floating point.
+    pub(crate) fn set_floats(&mut self, floats: Floats) {
+        self.floats = floats;
+        self.note_rest();
+    }
+
+    /// Sets the GS base.
+    pub(crate) fn set_gs_base(&mut self, base: Canonical) {
+        self.gs_base = base;
+        self.note_rest();
+    }
+
+    fn note_rest(&mut self) {
+        let is_used = self.gs_base != Canonical::ZERO || self.floats == Floats::Used;
+        self.rest = if is_used { Rest::Used } else { Rest::Unused };
     }
 
     /// The saved registers.
@@ -331,10 +380,6 @@ pub(crate) struct Home {
     pub(crate) foreign_entry: Canonical,
 }
 
-#[unsafe(link_section = ".bss..tables")]
-static HOMES: Table<[Home; THREADS]> =
-    Table(UnsafeCell::new([Home { root: 0, foreign_entry: Canonical::ZERO }; THREADS]));
-
 /// The contexts of all threads.
 #[derive(Debug)]
 pub(crate) struct Contexts(());
@@ -351,14 +396,10 @@ impl Contexts {
     /// Where a thread runs.
     #[inline(always)]
     pub(crate) fn home(&mut self, thread: ThreadSlot) -> &mut Home {
-        let place = HOMES.0.get().cast::<Home>().wrapping_add(index(thread));
-        // SAFETY: the index is masked, so the element exists; only `self`, which is unique and
-        // borrowed here, leads to the table.
-        unsafe { &mut *place }
+        &mut self.get_mut(thread).home
     }
 
     /// Copies the registers that carry messages, one by one: six at once do not fit in registers.
-    #[inline(always)]
     pub(crate) fn move_words(&mut self, from: ThreadSlot, to: ThreadSlot) {
         self.get_mut(to).frame.rdx = self.get(from).frame.rdx;
         self.get_mut(to).frame.r10 = self.get(from).frame.r10;

@@ -4,8 +4,11 @@
 //! context to load (0: idle) to `leave_kernel`.
 
 use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
 
 use neutrino_abi::signal::number::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+use neutrino_core::ipc::fast::{Handover, Switch, WordsOf};
 use neutrino_core::machine::{Access, ThreadSlot};
 use neutrino_core::{Input, Kernel};
 use x86_64::registers::control::Cr2;
@@ -16,11 +19,49 @@ use crate::irq::Source;
 use crate::lock::KernelLock;
 use crate::machine::Machine;
 
+/// The core, whose address is known when the kernel is linked, so that its tables need no pointer.
+#[derive(Debug)]
+pub(crate) struct Core(());
+
+struct Place(UnsafeCell<Kernel>);
+
+// SAFETY: only the one `Core` leads to it.
+unsafe impl Sync for Place {}
+
+static KERNEL: Place = Place(UnsafeCell::new(Kernel::new()));
+
+impl Core {
+    /// Takes hold of the core.
+    ///
+    /// # Safety
+    /// - Called once.
+    pub(crate) const unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Deref for Core {
+    type Target = Kernel;
+    #[inline(always)]
+    fn deref(&self) -> &Kernel {
+        // SAFETY: only `self`, which is unique and borrowed here, leads to the core.
+        unsafe { &*KERNEL.0.get() }
+    }
+}
+
+impl DerefMut for Core {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Kernel {
+        // SAFETY: only `self`, which is unique and borrowed mutably here, leads to the core.
+        unsafe { &mut *KERNEL.0.get() }
+    }
+}
+
 /// What the one kernel lock guards.
 #[derive(Debug)]
 pub(crate) struct System {
     /// The core.
-    pub(crate) kernel: &'static mut Kernel,
+    pub(crate) kernel: Core,
     /// The hardware.
     pub(crate) machine: Machine,
 }
@@ -29,6 +70,7 @@ pub(crate) struct System {
 pub(crate) static SYSTEM: KernelLock<Option<System>> = KernelLock::new(None);
 
 const FIRST_INTERRUPT: u64 = 32;
+const DEVICE_NOT_AVAILABLE: u64 = 7;
 const PAGE_FAULT: u64 = 14;
 const SI_KERNEL: i32 = 0x80;
 const FPE_INTDIV: i32 = 1;
@@ -45,11 +87,22 @@ impl System {
         self.leave(cpu, next)
     }
 
-    /// A kernel call that the fast path leaves.
+    /// A call that the fast path leaves, by its short way, if it has one; the contexts to load.
     #[inline(never)]
-    fn call(&mut self, cpu: usize, frame: &CallFrame) -> u64 {
+    fn brief(&mut self, cpu: usize, call: CallFrame) -> (u64, u64) {
         self.machine.set_cpu(cpu);
-        let next = self.kernel.call_slow(&mut self.machine, cpu, frame);
+        let Some(next) = self.kernel.brief(&mut self.machine, cpu, &call) else {
+            let context = self.call(cpu, &call);
+            return (context, context);
+        };
+        let context = self.machine.switch(cpu, next.to);
+        (context, words(context, next.words, &call))
+    }
+
+    /// A kernel call by the general path.
+    #[inline(never)]
+    fn call(&mut self, cpu: usize, call: &CallFrame) -> u64 {
+        let next = self.kernel.call_slow(&mut self.machine, cpu, call);
         self.leave(cpu, next)
     }
 
@@ -58,18 +111,12 @@ impl System {
     fn leave(&mut self, cpu: usize, next: Option<ThreadSlot>) -> u64 {
         self.machine.spaces.settle();
         match next {
-            Some(thread) => self.resume(cpu, thread),
+            Some(thread) => self.machine.switch(cpu, thread),
             None => {
                 self.machine.rest(cpu);
                 0
             }
         }
-    }
-
-    /// Gives the CPU to a thread and tells where its registers are.
-    #[inline(always)]
-    fn resume(&mut self, cpu: usize, thread: ThreadSlot) -> u64 {
-        self.machine.switch(cpu, thread)
     }
 
     /// Handles an interrupt; `None` if the core has nothing to do with it.
@@ -102,27 +149,61 @@ impl System {
     }
 }
 
+fn idle() -> ! {
+    // SAFETY: `leave_kernel` idles if rax is 0, on a stack that it begins anew.
+    unsafe { asm!("jmp leave_kernel", in("rax") 0_u64, options(noreturn)) };
+}
+
 /// A kernel call.
 #[unsafe(no_mangle)]
-extern "C" fn enter_call(frame: CallFrame) -> ! {
-    let context = {
-        let cpu = percpu::index();
-        let mut guard = SYSTEM.lock();
-        match guard.as_mut() {
-            None => 0,
-            Some(system) => match system.kernel.fast(&mut system.machine, cpu, &frame) {
-                Some(thread) => system.resume(cpu, thread),
-                None => system.call(cpu, &frame),
-            },
+extern "C" fn enter_call(first: u64, second: u64, frame: *const Frame, number: u64) -> ! {
+    let call = CallFrame::new(frame, number, first, second);
+    let cpu = percpu::index();
+    let mut guard = SYSTEM.lock();
+    let Some(system) = guard.as_mut() else { idle() };
+    let Some((context, source)) = system.kernel.fast::<_, Load>(&mut system.machine, cpu, call)
+    else {
+        // Made anew: one that is needed here would be written to memory at the beginning.
+        let (context, words) = system.brief(cpu, CallFrame::new(frame, number, first, second));
+        drop(guard);
+        // SAFETY: `leave_kernel_pair` takes the contexts in rax (0: idle) and rcx and leaves this
+        // stack for good; nothing on it is still needed.
+        unsafe {
+            asm!("jmp leave_kernel_pair", in("rax") context, in("rcx") words, options(noreturn));
         }
     };
-    // SAFETY: `leave_kernel` takes the context in rax and leaves this stack for good; nothing on it
-    // is still needed.
-    unsafe { asm!("jmp leave_kernel", in("rax") context, options(noreturn)) };
+    let words = words(context, source, &call);
+    drop(guard);
+    // SAFETY: as above, for a context that is not 0.
+    unsafe {
+        asm!("jmp leave_kernel_words", in("rax") context, in("rcx") words, options(noreturn));
+    }
+}
+
+/// The end of the fast path: the context to load, and whose words go with it.
+enum Load {}
+
+impl Switch<Machine> for Load {
+    type Loaded = (u64, WordsOf);
+    #[inline(always)]
+    fn switch(machine: &mut Machine, cpu: usize, next: Handover) -> (u64, WordsOf) {
+        (machine.switch_to_other(cpu, next.to), next.words)
+    }
+}
+
+/// The context that the words of the next thread are loaded from.
+#[inline(always)]
+fn words(context: u64, words: WordsOf, call: &CallFrame) -> u64 {
+    match words {
+        WordsOf::Caller => call.address(),
+        WordsOf::Next => context,
+    }
 }
 
 /// What a trap of user code is.
 enum Trap {
+    /// The first use of floating point.
+    Floats,
     Interrupt(u8),
     Exception(Input),
 }
@@ -132,6 +213,7 @@ impl Trap {
         let vector = frame.vector();
         match u8::try_from(vector) {
             Ok(interrupt) if vector >= FIRST_INTERRUPT => Self::Interrupt(interrupt),
+            _ if vector == DEVICE_NOT_AVAILABLE => Self::Floats,
             _ if vector == PAGE_FAULT => Self::Exception(page_fault(frame.error())),
             _ => Self::Exception(exception(frame)),
         }
@@ -149,6 +231,10 @@ extern "C" fn enter_trap(frame: &Frame) -> u64 {
     let Some(system) = guard.as_mut() else { return 0 };
     match trap {
         Trap::Exception(input) => system.run(cpu, input),
+        Trap::Floats => {
+            system.machine.start_floats(cpu);
+            system.run(cpu, Input::Reschedule)
+        }
         Trap::Interrupt(vector) => match system.interrupt(cpu, vector) {
             Some(context) => context,
             None if system.machine.online == 1 => same,

@@ -34,14 +34,15 @@ syscall_entry:
     mov [rsp - 72], rsi
     mov [rsp - 64], rdi
     mov qword ptr [rsp - 56], 0x100 // the way back is SYSRET
-    mov rax, gs:[0]
+    mov rdx, gs:[0]
     mov [rsp - 40], rcx
     mov [rsp - 24], r11
-    mov [rsp - 16], rax
-    lea rdi, [rsp - 176]
+    mov [rsp - 16], rdx
+    mov rcx, rax
+    lea rdx, [rsp - 176]
     mov rsp, gs:[16]
     xor ebp, ebp
-    call enter_call             // does not return: it jumps to leave_kernel
+    call enter_call             // does not return: it jumps to one of the ways below
 .size syscall_entry, . - syscall_entry
 
 .type syscall_foreign, @function
@@ -62,25 +63,31 @@ syscall_unknown:
     sysretq
 .size syscall_foreign, . - syscall_foreign
 
-// rax: the context to go on with, or 0 for none.
+// rax: the context to go on with, or 0 for none. rcx: the context that has its words (rdx, r10, r8, r9,
+// r12, r13): the same, or that of a thread whose message it gets.
 //
 // A frame that SYSCALL made has a canonical return address, so that SYSRET cannot fault in ring 0:
 // no user page reaches up to the end of the lower half (USER_END).
 .globl leave_kernel
 .type leave_kernel, @function
 leave_kernel:
+    mov rcx, rax
+.globl leave_kernel_pair
+leave_kernel_pair:
     test rax, rax
     jz idle
+.globl leave_kernel_words
+leave_kernel_words:
     mov r15, [rax]
     mov r14, [rax + 8]
-    mov r13, [rax + 16]
-    mov r12, [rax + 24]
+    mov r13, [rcx + 16]
+    mov r12, [rcx + 24]
     mov rbp, [rax + 32]
     mov rbx, [rax + 40]
-    mov r10, [rax + 56]
-    mov r9, [rax + 64]
-    mov r8, [rax + 72]
-    mov rdx, [rax + 96]
+    mov r10, [rcx + 56]
+    mov r9, [rcx + 64]
+    mov r8, [rcx + 72]
+    mov rdx, [rcx + 96]
     mov rsi, [rax + 104]
     mov rdi, [rax + 112]
     cmp dword ptr [rax + 120], 0x100

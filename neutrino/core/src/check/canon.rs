@@ -243,7 +243,7 @@ impl Walk<'_> {
             thread.effective.0.into(),
         ]);
         let inherited = thread.inherited.map_or(256, |priority| priority.0.into());
-        self.pack([thread.policy as u16, thread.hold as u16, thread.plain as u16, inherited]);
+        self.pack([thread.policy as u16, thread.hold as u16, thread.plain.0, inherited]);
         let [serving, served_by] = [thread.serving, thread.served_by].map(|id| slot(id.get()));
         let serves = self.channel(thread.serves);
         self.words(&[serving, served_by, serves, u64::from(thread.unblock_pulse.is_some())]);
@@ -394,7 +394,7 @@ impl Walk<'_> {
     fn one_connection(&mut self, slot: u16) {
         let Some(id) = Id::from_index(slot) else { return };
         let connection = &self.kernel.connections[id];
-        let channel = self.channel(connection.channel);
+        let channel = self.channel(connection.channel.get());
         self.words(&[connection.phase as u64, channel, connection.references.into()]);
         self.words(&[connection.badge, connection.ready.into()]);
     }

@@ -115,11 +115,11 @@ impl Kernel {
         for (id, channel) in self.channels.iter() {
             for connection in channel.connections.iter(&self.connections) {
                 listed = listed.saturating_add(1);
-                let is_own = self.connections[connection].channel == Some(id);
+                let is_own = self.connections[connection].channel.get() == Some(id);
                 claim(is_own, "I6: a connection is on the list of another channel")?;
             }
         }
-        let attached = self.connections.iter().filter(|(_, c)| c.channel.is_some()).count();
+        let attached = self.connections.iter().filter(|(_, c)| c.channel.get().is_some()).count();
         claim(listed == attached, "I6: a connection is not on its channel's list")?;
         for (id, connection) in self.connections.iter() {
             let counted = self.references_to(id);
@@ -129,7 +129,7 @@ impl Kernel {
         }
         for (id, process) in self.processes.iter() {
             let own = |(_, connection): &(ConnectionId, &crate::ipc::connection::Connection)| {
-                connection.channel.is_some_and(|channel| self.channels[channel].process == id)
+                connection.channel.get().is_some_and(|channel| self.channels[channel].process == id)
             };
             let count = self.connections.iter().filter(own).count();
             let charged = usize::from(process.connection_count);
@@ -169,6 +169,13 @@ impl Kernel {
                 let is_mutual = self.threads[client].served_by.get() == Some(id)
                     && matches!(self.threads[client].state, State::Reply { .. });
                 claim(is_mutual, "I7: a server works for a client that does not know it")?;
+                let channel = self.threads[client].state.channel();
+                let process = channel.map(|channel| self.channels[channel].process);
+                let is_own = channel == thread.serves && process == Some(thread.process);
+                claim(
+                    is_own,
+                    "I12: a server works for a client of a channel that it does not serve",
+                )?;
             }
             if let Some(server) = thread.served_by.get() {
                 let is_mutual = self.threads[server].serving.get() == Some(id);
@@ -266,7 +273,7 @@ impl Kernel {
         let right = self
             .threads
             .iter()
-            .all(|(id, thread)| thread.plain == Plain::No || thread.plain == self.plain(id));
+            .all(|(id, thread)| thread.plain == Plain::NO || thread.plain == self.plain(id));
         claim(right, "I9: a special thread passes for plain")
     }
 
@@ -310,7 +317,8 @@ impl Kernel {
             let timer = cpu.timer.max(cpu.since);
             crate::cpu::Cpu { slice_end, timer, ..*cpu }.hash(&mut hash);
         }
-        self.counters.hash(&mut hash);
+        let counters = &self.counters;
+        (counters.all_switches(), counters.all_calls(), counters.interrupts).hash(&mut hash);
         self.sequence.hash(&mut hash);
         hash.finish()
     }

@@ -48,7 +48,7 @@ impl Kernel {
     fn last_handle(&self, process: ProcessId, target: Target) -> Option<ConnectionId> {
         let Target::Connection(id) = target else { return None };
         let connection = &self.connections[id];
-        let server = self.channels[connection.channel?].process;
+        let server = self.channels[connection.channel.get()?].process;
         (connection.references == 1 && server != process).then_some(id)
     }
 }

@@ -14,14 +14,14 @@ use neutrino_abi::pulse;
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::handles::{Handle, Place as HandlePlace, Target};
-use crate::ipc::channel::ChannelId;
+use crate::ipc::channel::{Channel, ChannelId};
 use crate::ipc::pulse::{NewPulse, Owner};
 use crate::limits;
 use crate::list::{Link, List};
 use crate::machine::{Machine, Place};
 use crate::poll::{ByConnection, PollNode};
 use crate::process::ProcessId;
-use crate::slab::{Id, Slot};
+use crate::slab::{Id, Maybe, Slot};
 use crate::thread::{Priority, State, ThreadId, linked};
 
 /// Index of a [`Connection`]; the scoid is its number.
@@ -49,7 +49,7 @@ pub enum OfChannel {}
 pub struct Connection {
     pub(crate) phase: Phase,
     /// Where it leads; none if that is gone.
-    pub(crate) channel: Option<ChannelId>,
+    pub(crate) channel: Maybe<Channel>,
     pub(crate) of_channel: Link<Connection>,
     /// Handles, messages on their way and events.
     pub(crate) references: u32,
@@ -64,7 +64,7 @@ pub struct Connection {
 impl Slot for Connection {
     const VACANT: Self = Self {
         phase: Phase::Vacant,
-        channel: None,
+        channel: Maybe::NOBODY,
         of_channel: Link::NONE,
         references: 0,
         badge: 0,
@@ -126,7 +126,7 @@ impl Kernel {
         }
         let connection = Connection {
             phase: Phase::Open,
-            channel: Some(channel),
+            channel: Maybe::new(Some(channel)),
             references: 1,
             badge,
             ready,
@@ -153,7 +153,7 @@ impl Kernel {
             return;
         }
         let badge = connection.badge;
-        let Some(channel) = connection.channel else {
+        let Some(channel) = connection.channel.get() else {
             self.connections.remove(id);
             return;
         };
@@ -175,7 +175,7 @@ impl Kernel {
 
     /// Frees a connection to a live channel.
     pub(crate) fn connection_free(&mut self, id: ConnectionId) {
-        if let Some(channel) = self.connections[id].channel {
+        if let Some(channel) = self.connections[id].channel.get() {
             self.channels[channel].connections.remove(&mut self.connections, id);
             let server = self.channels[channel].process;
             let count = &mut self.processes[server].connection_count;
@@ -186,7 +186,8 @@ impl Kernel {
 
     /// Cuts a connection off its channel, which goes away.
     pub(crate) fn connection_orphan(&mut self, m: &mut impl Machine, id: ConnectionId) {
-        if let Some(channel) = self.connections[id].channel.take() {
+        if let Some(channel) = self.connections[id].channel.get() {
+            self.connections[id].channel = Maybe::NOBODY;
             self.channels[channel].connections.remove(&mut self.connections, id);
             let server = self.channels[channel].process;
             let count = &mut self.processes[server].connection_count;
@@ -265,7 +266,7 @@ impl Kernel {
     /// The `COF_*` flags of a handle, with the one that the kernel finds out.
     pub(crate) fn visible_flags(&self, handle: Handle) -> u32 {
         let Target::Connection(id) = handle.target else { return u32::from(handle.flags) };
-        let dead = if self.connections[id].channel.is_none() { COF_DEAD } else { 0 };
+        let dead = if self.connections[id].channel.get().is_none() { COF_DEAD } else { 0 };
         u32::from(handle.flags) | dead
     }
 
@@ -344,7 +345,7 @@ impl Kernel {
     ) -> Result<ConnectionId, Errno> {
         let id = self.connections.lookup(u64::from(scoid)).ok_or(Errno::EBADF)?;
         let connection = &self.connections[id];
-        let channel = connection.channel.ok_or(Errno::EBADF)?;
+        let channel = connection.channel.get().ok_or(Errno::EBADF)?;
         if self.channels[channel].process != self.process_of(t) || connection.badge != badge {
             return Err(Errno::EBADF);
         }

@@ -93,6 +93,7 @@ impl Kernel {
             client,
             State::Reply { channel, sending: *sending, sequence, asked: Asked::No },
         );
+        self.check_wait(client);
         // A time-out that covers SEND only ends here; one that covers REPLY begins or goes on.
         self.deadline_clear(client);
         self.watch(m, client);

@@ -97,7 +97,7 @@ impl Kernel {
         match *action {
             Action::None => {}
             Action::Pulse { connection, code, priority, value } => {
-                let Some(channel) = self.connections[connection].channel else { return };
+                let Some(channel) = self.connections[connection].channel.get() else { return };
                 let priority = priority.unwrap_or(Priority(neutrino_abi::sched::PRIORITY_DEFAULT));
                 let scoid = u32::from(connection.index());
                 self.pulse_send(m, channel, NewPulse { code, value, priority, scoid }, owner);

@@ -9,15 +9,14 @@
 //! the caller's priority or a higher one.
 
 use neutrino_abi::calls::{Registers, number};
-use neutrino_abi::message::{SendExtra, WORDS_BYTES};
+use neutrino_abi::message::WORDS_BYTES;
 
 use crate::Kernel;
-use crate::handles::{self, Target};
 use crate::ipc::channel::ChannelId;
 use crate::ipc::deliver::rcvid;
 use crate::ipc::reply::RegisterAnswer;
 use crate::ipc::send::register_buffers;
-use crate::ipc::transfer::{Buffer, to_bytes};
+use crate::ipc::transfer::{Buffer, to_bytes, to_words};
 use crate::machine::{Machine, Place, ThreadSlot};
 use crate::slab::Maybe;
 use crate::thread::{Asked, Plain, Sending, State, Takes, ThreadId, slot};
@@ -31,24 +30,61 @@ struct Turn {
     buffer: Buffer,
 }
 
+/// Who runs after a call on the fast path, and who has its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// Who runs.
+    pub to: ThreadSlot,
+    /// Where the machine is to load the registers of words from.
+    pub words: WordsOf,
+}
+
+/// Whose saved registers hold the words of the thread that runs next: a message in registers need not
+/// move through memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordsOf {
+    /// Its own.
+    Next,
+    /// The caller's.
+    Caller,
+}
+
+/// What is done with a handover. A trait and no closure, so that it is compiled into each case.
+pub trait Switch<M> {
+    /// What comes of it.
+    type Loaded;
+    /// Gives a CPU to who runs next.
+    fn switch(machine: &mut M, cpu: usize, next: Handover) -> Self::Loaded;
+}
+
+/// Leaves it to the caller.
+#[derive(Debug)]
+pub(crate) enum Later {}
+
+impl<M> Switch<M> for Later {
+    type Loaded = Handover;
+    fn switch(_machine: &mut M, _cpu: usize, next: Handover) -> Handover {
+        next
+    }
+}
+
 impl Kernel {
-    /// Carries out the running thread's call, if it is one of the common cases, and tells who runs
-    /// now.
+    /// Carries out the running thread's call, if it is one of the two most common cases, and gives
+    /// the CPU to who runs now.
     #[inline(always)]
-    pub fn fast(
+    pub fn fast<M: Machine, S: Switch<M>>(
         &mut self,
-        m: &mut impl Machine,
+        m: &mut M,
         cpu: usize,
-        call: &impl Registers,
-    ) -> Option<ThreadSlot> {
+        call: impl Registers,
+    ) -> Option<S::Loaded> {
         if self.trace.is_on() {
             return None;
         }
-        match call.number() {
+        let next = match call.number() {
             number::MsgSendRegisters => {
-                let coid = call.argument(0);
-                let buffers = register_buffers(call.argument(1), call.argument(8))?;
-                self.fast_send(m, cpu, coid, buffers)
+                let (message, reply) = word_buffers(call.argument(1))?;
+                self.fast_send(m, cpu, call.argument(0), (message, reply))?
             }
             number::MsgReplyReceiveRegisters => {
                 let RegisterAnswer { rcvid, status, chid, length } =
@@ -58,13 +94,29 @@ impl Kernel {
                 }
                 let (status, answer) = (i64::from(status), Buffer::words(length));
                 let buffer = flat(call.argument(8), call.argument(9))?;
-                self.fast_turn(m, cpu, &Turn { rcvid, status, answer, chid, buffer })
+                self.fast_turn(m, cpu, &Turn { rcvid, status, answer, chid, buffer })?
+            }
+            _ => return None,
+        };
+        Some(S::switch(m, cpu, next))
+    }
+
+    /// The same with messages in memory.
+    pub(super) fn fast_memory(
+        &mut self,
+        m: &mut impl Machine,
+        cpu: usize,
+        call: &impl Registers,
+    ) -> Option<Handover> {
+        match call.number() {
+            number::MsgSendRegisters => {
+                let buffers = register_buffers(call.argument(1), call.argument(8))?;
+                self.fast_send(m, cpu, call.argument(0), buffers)
             }
             number::MsgSend if call.argument(5) == 0 => {
-                let coid = call.argument(0);
                 let message = flat(call.argument(1), call.argument(2))?;
                 let reply = flat(call.argument(3), call.argument(4))?;
-                self.fast_send(m, cpu, coid, (message, reply))
+                self.fast_send(m, cpu, call.argument(0), (message, reply))
             }
             number::MsgReplyReceive if call.argument(5) == 0 => {
                 let (rcvid, status) = (call.argument(0), call.argument(1).cast_signed());
@@ -77,12 +129,18 @@ impl Kernel {
         }
     }
 
+    /// The thread that runs on a CPU; the slot that is never used, which is not plain, if none does.
+    #[inline(always)]
+    pub(super) fn runner(&self, cpu: usize) -> ThreadId {
+        self.cpus.get(cpu).map_or(Maybe::NOBODY, |cpu| cpu.current).slot()
+    }
+
     /// Whether one of the two can take the place of the other, and the slice and the timer stay
-    /// what they are.
+    /// what they are. False if one of them is nobody.
     #[inline(always)]
     fn are_alike(&self, t: ThreadId, other: ThreadId) -> bool {
-        let (thread, other) = (&self.threads[t], &self.threads[other]);
-        thread.plain != Plain::No && thread.plain == other.plain && thread.cpu == other.cpu
+        let (plain, other) = (self.threads[t].plain, self.threads[other].plain);
+        plain == other && plain != Plain::NO
     }
 
     /// `other` takes the place of the caller on the CPU.
@@ -91,20 +149,19 @@ impl Kernel {
         &mut self,
         m: &mut impl Machine,
         cpu: usize,
-        t: ThreadId,
-        other: ThreadId,
-    ) -> Option<ThreadSlot> {
+        (t, other): (ThreadId, ThreadId),
+        words: WordsOf,
+    ) -> Option<Handover> {
+        self.counters.handovers = self.counters.handovers.wrapping_add(1);
+        self.threads[other].state = State::Running;
         let now = m.now();
-        self.counters.calls = self.counters.calls.wrapping_add(1);
-        self.counters.switches = self.counters.switches.wrapping_add(1);
-        self.transition_untraced(other, State::Running);
         let own = self.cpus.get_mut(cpu)?;
         let spent = now.wrapping_sub(own.since);
         own.since = now;
         own.current = Maybe::new(Some(other));
         let thread = &mut self.threads[t];
         thread.cpu_time = thread.cpu_time.wrapping_add(spent);
-        Some(slot(other))
+        Some(Handover { to: slot(other), words })
     }
 
     #[inline(always)]
@@ -112,73 +169,63 @@ impl Kernel {
         &mut self,
         m: &mut impl Machine,
         cpu: usize,
-        coid: u64,
+        number: u64,
         (message, reply): (Buffer, Buffer),
-    ) -> Option<ThreadSlot> {
-        let t = self.cpus.get(cpu)?.current.get()?;
-        let place = handles::Place::from_register(coid)?;
-        #[expect(clippy::cast_possible_truncation, reason = "a number with a place fits")]
-        let coid = coid as u32;
-        let handle = self.handle_at(self.threads[t].process, place)?;
-        let Target::Connection(connection) = handle.target else { return None };
-        let channel = self.connections[connection].channel?;
-        let receiver = self.channels[channel].receivers.first()?;
-        let State::Receive { buffer, info: 0, .. } = self.threads[receiver].state else {
-            return None;
-        };
+    ) -> Option<Handover> {
+        let t = self.runner(cpu);
+        let connection = self.connection_in(self.threads[t].process, number)?;
+        let channel = self.connections[connection].channel.slot();
+        // By I3 it waits to receive here, and by I9 as the fast path can serve it.
+        let receiver = self.channels[channel].receivers.first_slot();
         if !self.are_alike(t, receiver)
-            || self.threads[receiver].serves != Some(channel)
-            || !message.is_words() && !self.fast_copy(m, (t, &message), (receiver, &buffer))
+            || !message.is_words() && !self.fast_copy_message(m, (t, &message), receiver)
         {
             return None;
         }
         // Commit: nothing below fails.
+        #[expect(clippy::cast_possible_truncation, reason = "a number that names something fits")]
+        let coid = number as u32;
         let sending = Sending { connection, coid, message, reply, written: 0 };
         m.set_head(slot(receiver), &self.head(&sending));
-        if message.is_words() {
-            m.move_words(slot(t), slot(receiver));
-        }
         let sequence = self.next_sequence();
         m.set_result(slot(receiver), rcvid(t, sequence).cast_signed());
         self.connection_share(connection);
-        self.channels[channel].receivers.remove_inline(&mut self.threads, receiver);
+        self.channels[channel].receivers.remove_first_inline(&mut self.threads);
         let client = &mut self.threads[t];
         client.served_by = Maybe::new(Some(receiver));
+        client.state = State::Reply { channel, sending, sequence, asked: Asked::No };
         let priority = client.effective;
-        self.transition_untraced(t, State::Reply { channel, sending, sequence, asked: Asked::No });
         let server = &mut self.threads[receiver];
         server.serving = Maybe::new(Some(t));
         server.inherited = Some(priority);
         server.effective = priority;
-        self.take_place(m, cpu, t, receiver)
+        let words = if message.is_words() { WordsOf::Caller } else { WordsOf::Next };
+        self.take_place(m, cpu, (t, receiver), words)
     }
 
+    /// By I9 and I12, a plain client that the caller serves waits for an answer on the channel that
+    /// the caller serves, which is its process's, and nothing is between them but the answer.
     #[inline(always)]
-    fn fast_turn(&mut self, m: &mut impl Machine, cpu: usize, turn: &Turn) -> Option<ThreadSlot> {
-        let t = self.cpus.get(cpu)?.current.get()?;
-        let client = self.threads[t].serving.get()?;
-        let State::Reply { channel, sending, sequence, asked: Asked::No } =
-            self.threads[client].state
-        else {
+    fn fast_turn(&mut self, m: &mut impl Machine, cpu: usize, turn: &Turn) -> Option<Handover> {
+        let t = self.runner(cpu);
+        let client = self.threads[t].serving.slot();
+        let State::Reply { channel, sending, sequence, .. } = self.threads[client].state else {
             return None;
         };
-        if rcvid(client, sequence) != turn.rcvid
-            || !self.is_own_quiet(t, channel, turn.chid)
-            || turn.status < 0
-            || sending.written != 0
-            || !self.are_alike(t, client)
+        if !self.are_alike(t, client)
+            || rcvid(client, sequence) != turn.rcvid
             || self.threads[client].effective != self.threads[t].effective
+            || !self.is_quiet_at(channel, turn.chid)
+            || turn.status < 0
             || self.connections[sending.connection].references < 2
-            || !has_no_handles(&self.threads[client].extra)
             || !self.fast_copy(m, (t, &turn.answer), (client, &sending.reply))
         {
             return None;
         }
         // Commit: nothing below fails.
+        let are_words = sending.reply.is_words() && turn.answer.is_words();
+        let words = if are_words { WordsOf::Caller } else { WordsOf::Next };
         if sending.reply.is_words() {
-            if turn.answer.is_words() {
-                m.move_words(slot(t), slot(client));
-            }
             let length = turn.answer.length.min(sending.reply.length);
             m.set_answer_length(slot(client), length);
         }
@@ -192,59 +239,89 @@ impl Kernel {
         server.inherited = None;
         server.effective = server.base;
         let (buffer, takes) = (turn.buffer, Takes::All);
-        self.transition_untraced(t, State::Receive { channel, buffer, info: 0, takes });
-        self.take_place(m, cpu, t, client)
+        server.state = State::Receive { channel, buffer, info: 0, takes };
+        self.take_place(m, cpu, (t, client), words)
     }
 
-    /// Whether the number names the channel, on which nothing is queued, and whose queue boosts the
-    /// caller.
+    /// Whether a channel of the caller's process has this number, and nothing is queued on it.
     #[inline(always)]
-    fn is_own_quiet(&self, t: ThreadId, channel: ChannelId, chid: u32) -> bool {
-        let (thread, own) = (&self.threads[t], &self.channels[channel]);
-        own.process == thread.process
-            && own.chid == chid
-            && thread.serves == Some(channel)
-            && own.senders.is_empty()
-            && own.pulses.is_empty()
+    pub(super) fn is_quiet_at(&self, channel: ChannelId, chid: u32) -> bool {
+        let own = &self.channels[channel];
+        own.chid == chid && own.senders.is_empty() && own.pulses.is_empty()
+    }
+
+    /// Copies a message to where a receiver wants it.
+    #[inline(always)]
+    fn fast_copy_message(
+        &mut self,
+        m: &mut impl Machine,
+        from: (ThreadId, &Buffer),
+        receiver: ThreadId,
+    ) -> bool {
+        let State::Receive { buffer, .. } = self.threads[receiver].state else { return false };
+        self.fast_copy(m, from, (receiver, &buffer))
     }
 
     /// Copies what is in memory on one side at least; false if that is not to be done here.
     #[inline(always)]
-    fn fast_copy(
+    pub(super) fn fast_copy(
         &mut self,
         m: &mut impl Machine,
         from: (ThreadId, &Buffer),
         to: (ThreadId, &Buffer),
     ) -> bool {
-        if from.1.is_words() && to.1.is_words() {
-            return true;
-        }
         let length = from.1.length.min(to.1.length);
-        if length == 0 {
+        if length == 0 || from.1.is_words() && to.1.is_words() {
             return true;
         }
-        let Some(target) = to.1.flat_address() else { return false };
-        let target = Place { space: self.space(to.0), address: target };
-        if from.1.is_words() {
-            let bytes = to_bytes(&m.words(slot(from.0)));
-            let bytes = usize::try_from(length).ok().and_then(|length| bytes.get(..length));
-            return bytes.is_some_and(|bytes| m.write(target, bytes).is_ok());
+        self.fast_copy_memory(m, from, to, length)
+    }
+
+    #[inline(never)]
+    fn fast_copy_memory(
+        &mut self,
+        m: &mut impl Machine,
+        (from, source): (ThreadId, &Buffer),
+        (to, target): (ThreadId, &Buffer),
+        length: u64,
+    ) -> bool {
+        let at = |kernel: &Self, t, address| Place { space: kernel.space(t), address };
+        let source = source.flat_address().map(|address| at(self, from, address));
+        let target = target.flat_address().map(|address| at(self, to, address));
+        let short = usize::try_from(length).ok();
+        match (source, target) {
+            (Some(source), Some(target)) => m.copy(source, target, length).is_ok(),
+            (None, Some(target)) => {
+                let bytes = to_bytes(&m.words(slot(from)));
+                let bytes = short.and_then(|length| bytes.get(..length));
+                bytes.is_some_and(|bytes| m.write(target, bytes).is_ok())
+            }
+            (Some(source), None) => {
+                let mut bytes = to_bytes(&m.words(slot(to)));
+                let part = short.and_then(|length| bytes.get_mut(..length));
+                let is_read = part.is_some_and(|part| m.read(source, part).is_ok());
+                if is_read {
+                    m.set_words(slot(to), &to_words(&bytes));
+                }
+                is_read
+            }
+            // Of several parts.
+            (None, None) => false,
         }
-        let Some(source) = from.1.flat_address() else { return false };
-        let source = Place { space: self.space(from.0), address: source };
-        m.copy(source, target, length).is_ok()
     }
 }
 
-/// Whether a message carries none and takes none.
+/// Message and answer, if both are words.
 #[inline(always)]
-const fn has_no_handles(extra: &SendExtra) -> bool {
-    extra.offered_count == 0 && extra.accepted_count == 0
+fn word_buffers(lengths: u64) -> Option<(Buffer, Buffer)> {
+    let (message, reply) = (lengths & 0xffff_ffff, lengths.wrapping_shr(32));
+    let are_words = message <= WORDS_BYTES && reply <= WORDS_BYTES;
+    are_words.then_some((Buffer::words(message), Buffer::words(reply)))
 }
 
 /// A buffer of one piece, as calls name it.
 #[inline(always)]
-fn flat(address: u64, parts: u64) -> Option<Buffer> {
+pub(super) fn flat(address: u64, parts: u64) -> Option<Buffer> {
     let parts = parts.cast_signed();
     if parts > 0 { None } else { Some(Buffer::flat(address, parts.unsigned_abs())) }
 }

@@ -4,6 +4,7 @@
 //! a channel form one order: by priority, then by arrival. I5: nobody queues on a channel where
 //! somebody waits who would take it.
 
+pub mod brief;
 pub mod channel;
 pub mod close;
 pub mod connection;

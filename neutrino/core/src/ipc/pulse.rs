@@ -106,7 +106,7 @@ impl Kernel {
     ) -> Result<Outcome, Errno> {
         let process = self.process_of(t);
         let connection = self.handle_connection(process, coid)?;
-        let channel = self.connections[connection].channel.ok_or(Errno::ESRCH)?;
+        let channel = self.connections[connection].channel.get().ok_or(Errno::ESRCH)?;
         let code = i8::try_from(event.code).map_err(|_| Errno::EINVAL)?;
         if code < 0 && self.processes[process].abilities & neutrino_abi::process::able::PROCESS == 0
         {

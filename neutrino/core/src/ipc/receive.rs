@@ -50,6 +50,7 @@ impl Kernel {
         let State::Running = self.threads[t].state else { return Err(Errno::EINVAL) };
         self.serve_nobody(t);
         self.transition(t, State::Receive { channel, buffer, info: from.info, takes: from.takes });
+        self.check_wait(t);
         self.queue_receiver(channel, t, from.takes == Takes::All);
         self.start_waiting(m, t);
         self.refresh(m, t);

@@ -256,6 +256,7 @@ impl Kernel {
     fn note_written(&mut self, client: ThreadId, end: u64) {
         if let State::Reply { sending, .. } = &mut self.threads[client].state {
             sending.written = sending.written.max(u8::try_from(end).unwrap_or(0));
+            self.check_wait(client);
         }
     }
 

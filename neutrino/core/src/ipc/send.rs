@@ -73,7 +73,7 @@ impl Kernel {
         extra: &SendExtra,
     ) -> Result<Outcome, Errno> {
         let connection = sending.connection;
-        let channel = self.connections[connection].channel.ok_or(Errno::ESRCH)?;
+        let channel = self.connections[connection].channel.get().ok_or(Errno::ESRCH)?;
         self.may_wait(t)?;
         self.threads[t].extra = *extra;
         self.trace_send(m, t, channel, sending);

@@ -366,7 +366,7 @@ pub(crate) fn to_bytes(words: &Words) -> [u8; BYTES] {
     bytes
 }
 
-fn to_words(bytes: &[u8; BYTES]) -> Words {
+pub(crate) fn to_words(bytes: &[u8; BYTES]) -> Words {
     let mut words = [0; WORDS];
     for (word, place) in words.iter_mut().zip(bytes.as_chunks().0) {
         *word = u64::from_le_bytes(*place);

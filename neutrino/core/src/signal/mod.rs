@@ -217,10 +217,10 @@ impl Kernel {
         self.pending_mut(holder).set |= one;
         self.unsettled = true;
         match holder {
-            Holder::Thread(t) => self.threads[t].plain = Plain::No,
+            Holder::Thread(t) => self.threads[t].plain = Plain::NO,
             // Bound: its threads.
             Holder::Process(process) => {
-                self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
+                self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::NO);
             }
         }
         // A timer's comes beside another's, because its overruns are counted until it is taken.

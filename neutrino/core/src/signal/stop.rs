@@ -80,7 +80,7 @@ impl Kernel {
             return;
         }
         self.processes[process].life = Life::Stopped;
-        self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
+        self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::NO);
         self.park(m, process);
         self.notify_manager(m, process, Notice::Stopped, number);
     }
@@ -126,7 +126,7 @@ impl Kernel {
             bp: registers.rbp,
         };
         self.processes[process].life = Life::Ending;
-        self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::No);
+        self.each_thread(process, |kernel, t| kernel.threads[t].plain = Plain::NO);
         self.park(m, process);
         self.each_thread(process, |kernel, t| kernel.give_up(m, t));
         if self.manager.is_some_and(|channel| self.channels[channel].process == process) {

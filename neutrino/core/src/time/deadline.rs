@@ -171,7 +171,7 @@ impl Kernel {
     /// A waiting thread goes on at this time at the latest.
     pub(crate) fn deadline_set(&mut self, t: ThreadId, at: u64) {
         self.threads[t].deadline = Some(Deadline { at });
-        self.threads[t].plain = Plain::No;
+        self.threads[t].plain = Plain::NO;
         self.heap_set(Who::Thread(t), at);
     }
 

@@ -108,7 +108,7 @@ impl Kernel {
     ) -> Outcome {
         let at = if flags & TIMER_ABSTIME != 0 { time } else { m.now().saturating_add(time) };
         self.threads[t].timeout = (states != 0).then_some(Timeout { states, at });
-        self.threads[t].plain = Plain::No;
+        self.threads[t].plain = Plain::NO;
         Outcome::DONE
     }
 

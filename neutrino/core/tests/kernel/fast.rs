@@ -14,6 +14,15 @@ use neutrino_core::{Input, Kernel};
 use crate::machine::Recorder;
 use crate::world::World;
 
+/// Calls that have a short way.
+const SHORT: [(u64, &str); 5] = [
+    (number::MsgReply, "MsgReply"),
+    (number::MsgReceive, "MsgReceive"),
+    (number::MsgSendPulse, "MsgSendPulse"),
+    (number::MsgDeliverEvent, "MsgDeliverEvent"),
+    (number::SchedYield, "SchedYield"),
+];
+
 /// Calls that the fast path knows.
 const FAST: [(u64, &str); 4] = [
     (number::MsgSend, "MsgSend"),
@@ -32,10 +41,21 @@ impl Taken {
         taken.for_each(|(call, times)| *self.0.entry(*call).or_default() += times);
     }
 
-    /// Prints the numbers; each is to be this at least.
+    /// The numbers of all calls.
     pub(crate) fn assert_all(&self, minimum: usize) {
-        for (call, name) in FAST {
-            let times = self.0.get(&call).copied().unwrap_or(0);
+        self.assert_each(&SHORT, minimum / 4);
+        self.assert_fast(minimum);
+    }
+
+    /// The numbers of the fast path.
+    pub(crate) fn assert_fast(&self, minimum: usize) {
+        self.assert_each(&FAST, minimum);
+    }
+
+    /// Prints numbers; each is to be this at least.
+    fn assert_each(&self, calls: &[(u64, &str)], minimum: usize) {
+        for (call, name) in calls {
+            let times = self.0.get(call).copied().unwrap_or(0);
             println!("{name}: the fast path was taken {times} times");
             assert!(times >= minimum, "{name} took the fast path too seldom");
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
+use neutrino_abi::event::{Event, kind};
 use neutrino_abi::handle::SIDE_CHANNEL;
 use neutrino_abi::message::{SendExtra, chf};
 use neutrino_abi::process::{process_ctl, thread_ctl};
@@ -22,6 +23,7 @@ use crate::world::{BUFFER, DATA, INFO, WORD, World, kill, world};
 const PARAMETERS: u64 = DATA + 0x500;
 const REPLY: u64 = DATA + 0x100;
 const EXTRA: u64 = DATA + 0x540;
+const EVENT: u64 = DATA + 0x580;
 /// Not mapped.
 const BAD: u64 = 0x1000;
 const STEPS: u32 = 1_500;
@@ -64,6 +66,8 @@ impl Talk {
         w.poke(WORD, &[0; 4]);
         let extra = SendExtra { accepted_count: 1, ..SendExtra::default() };
         w.poke(EXTRA, extra.bytes());
+        let event = Event { notify: kind::PULSE, target: 1, priority: 22, ..Event::default() };
+        w.poke(EVENT, event.bytes());
         let (keeper, mut servers) = (w.me().0, BTreeMap::new());
         for chid in [1, 1, 2, 3] {
             w.spawn(21);
@@ -100,7 +104,8 @@ impl Talk {
 
     /// Something that makes the caller special, or that it does on the side.
     fn aside(&mut self, w: &mut World) -> Call {
-        match self.dice.roll(8) {
+        let priority = self.dice.pick(&[-1, 15, 25]);
+        match self.dice.roll(12) {
             0 => Call::TimerTimeout { states: 0x7ff0, time: 700, flags: 0 },
             1 => {
                 let deadline = self.dice.pick(&[FOREVER, w.machine.now + 700]);
@@ -109,13 +114,18 @@ impl Talk {
             2 | 3 => Call::SyncMutexUnlock { address: WORD, flags: 0 },
             4 => Call::SchedYield {},
             5 => Call::SignalProcmask { how: 2, set: self.dice.pick(&[0, 1 << 16]), old: 0 },
-            6 => Call::MsgSendPulse { coid: 0, priority: -1, code: 2, value: 3 },
+            6..=8 => Call::MsgSendPulse { coid: self.coid(), priority, code: 2, value: 3 },
+            9 | 10 => Call::MsgDeliverEvent { rcvid: 0, event: EVENT },
             _ => Call::ClockNanosleep { clock: 1, flags: 0, time: 300, remaining: 0 },
         }
     }
 
+    fn coid(&mut self) -> u32 {
+        self.dice.pick(&[0, 0, 0, 1, 1, 2])
+    }
+
     fn client_call(&mut self, w: &mut World, client: u16) -> Call {
-        let own = self.dice.pick(&[0, 0, 0, 1, 1, 2]);
+        let own = self.coid();
         let coid = if self.foreign.contains(&client) { SIDE_CHANNEL } else { own };
         if self.dice.roll(8) == 0 { self.aside(w) } else { self.send(coid) }
     }

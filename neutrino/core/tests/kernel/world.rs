@@ -82,7 +82,7 @@ impl World {
         let Some(twin) = &mut self.twin else { return };
         let before = Recorded::of(&self.machine);
         let fast = if let Input::Call(frame) = &input {
-            self.kernel.fast(&mut self.machine, self.cpu, frame)
+            self.kernel.enter_fast(&mut self.machine, self.cpu, frame)
         } else {
             None
         };
