@@ -102,7 +102,7 @@ impl Kernel {
         self.threads[t].mask = new & !UNBLOCKABLE;
         // Who runs, and what the fast path may know of it, is another question only if a signal was
         // or is deliverable.
-        if self.threads[t].plain == Plain::No || self.deliverable(t) != 0 {
+        if self.threads[t].plain == Plain::NO || self.deliverable(t) != 0 {
             self.unsettled = true;
         }
         Ok(Outcome::DONE)
