@@ -36,6 +36,16 @@ fn cpu_time(tid: u32) -> Result<u64, Errno> {
     if found == tid { Ok(info.cpu_time) } else { Err(Errno::ESRCH) }
 }
 
+/// Now, as seconds and nanoseconds since 1970.
+pub(crate) fn timestamp() -> [i64; 2] {
+    let mut now = 0_u64;
+    let old = address_of_mut(&mut now);
+    // The clock is there.
+    let _read = call(Call::ClockTime { clock: clock::REALTIME, new: 0, old });
+    const SECOND: u64 = 1_000_000_000;
+    [(now / SECOND).cast_signed(), (now % SECOND).cast_signed()]
+}
+
 functions! {
     /// Reads a clock, or sets CLOCK_REALTIME, in nanoseconds.
     status ClockTime [ClockTime_r] (id: c_int, new: *const u64, old: *mut u64) -> c_int {

@@ -136,14 +136,35 @@ fn plain_scoid(scoid: c_int) -> Result<u32, Errno> {
     u32::try_from(scoid).map(|scoid| scoid & !SCOID).map_err(|_| Errno::EINVAL)
 }
 
-fn client_info(scoid: c_int, groups: usize) -> Result<ClientInfo, Errno> {
+/// A server-side id as C knows it.
+pub(crate) fn marked(scoid: u32) -> u32 {
+    if scoid == 0 { 0 } else { scoid | SCOID }
+}
+
+/// The credentials of the client behind a receive id.
+///
+/// # Errors
+/// ESRCH: it has gone.
+pub(crate) fn client_credentials(id: c_int) -> Result<Credentials, Errno> {
     let mut known = Credentials::default();
-    let asked = Call::ConnectClientInfo {
-        scoid: plain_scoid(scoid)?,
-        badge: 0,
-        rcvid: 0,
-        credentials: address_of_mut(&mut known),
-    };
+    let rcvid = crate::receive::rcvid(id)?;
+    let credentials = address_of_mut(&mut known);
+    call(Call::ConnectClientInfo { scoid: 0, badge: 0, rcvid, credentials })?;
+    Ok(known)
+}
+
+fn client_info(scoid: c_int, groups: usize) -> Result<ClientInfo, Errno> {
+    client_info_of(plain_scoid(scoid)?, 0, groups)
+}
+
+/// Tells who waits behind a receive id (or, if that is 0, on a connection).
+///
+/// # Errors
+/// ESRCH, EINVAL: nobody does.
+pub(crate) fn client_info_of(scoid: u32, rcvid: u64, groups: usize) -> Result<ClientInfo, Errno> {
+    let mut known = Credentials::default();
+    let credentials = address_of_mut(&mut known);
+    let asked = Call::ConnectClientInfo { scoid, badge: 0, rcvid, credentials };
     let both = call(asked)?.cast_unsigned();
     let mut info = ClientInfo {
         pid: both as u32,
@@ -156,6 +177,24 @@ fn client_info(scoid: c_int, groups: usize) -> Result<ClientInfo, Errno> {
         *place = group;
     }
     Ok(info)
+}
+
+impl ClientInfo {
+    /// Real and effective user; real and effective group.
+    pub(crate) fn ids(&self) -> [u32; 4] {
+        let [ruid, euid, _, rgid, egid, _] = self.ids;
+        [ruid, euid, rgid, egid]
+    }
+
+    /// The same, lacking an ability.
+    pub(crate) fn unable(self) -> Self {
+        Self { flags: self.flags | UNABLE, ..self }
+    }
+
+    /// The supplementary groups that are known.
+    pub(crate) fn groups(&self) -> &[u32] {
+        self.groups.get(..(self.group_count as usize).min(GROUPS)).unwrap_or_default()
+    }
 }
 
 unsafe extern "C" {

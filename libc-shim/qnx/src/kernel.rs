@@ -14,7 +14,7 @@ unsafe extern "C" {
 }
 
 /// Behind the addresses that a program can have.
-const USER_END: u64 = 1 << 47;
+pub(crate) const USER_END: u64 = 1 << 47;
 
 /// The registers of a call, in the order of the table's arguments.
 pub(crate) type All = [u64; ARGUMENTS];

@@ -21,16 +21,21 @@
     reason = "user-space code between C's integers and the kernel's; a slip ends the one program it serves"
 )]
 
+extern crate alloc;
+
 mod ceiling;
 pub mod channel;
 pub mod clock;
 pub mod connection;
 pub mod event;
 pub mod interrupt;
+pub mod iofunc;
 mod kernel;
+mod memory;
 pub mod name;
 pub mod receive;
 pub mod refused;
+pub mod resmgr;
 pub mod sched;
 pub mod send;
 pub mod signal;

@@ -16,7 +16,7 @@ use neutrino_abi::pulse::{self, Pulse};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Bits of a receive id that C sees.
-const RCVID: u64 = 0x7fff_ffff;
+pub(crate) const RCVID: u64 = 0x7fff_ffff;
 
 /// C's `struct _msg_info`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable)]
@@ -38,7 +38,7 @@ pub struct CInfo {
 }
 
 impl CInfo {
-    fn new(info: &Info) -> Self {
+    pub(crate) fn new(info: &Info) -> Self {
         Self {
             nd: [0; 2],
             pid: info.pid,
@@ -55,6 +55,18 @@ impl CInfo {
             type_id: 0,
             reserved: 0,
         }
+    }
+}
+
+impl CInfo {
+    /// What is known of a pulse.
+    pub(crate) fn of_pulse(scoid: u32) -> Self {
+        Self { scoid, ..Self::default() }
+    }
+
+    /// The client's thread and process.
+    pub(crate) fn client(&self) -> (u32, u32) {
+        (self.pid, self.tid)
     }
 }
 
@@ -176,7 +188,11 @@ fn total(message: u64, parts: i64) -> Result<u64, Errno> {
 }
 
 fn reply(id: c_int, status: c_long, message: u64, parts: i64) -> Result<i64, Errno> {
-    call(Call::MsgReply { rcvid: rcvid(id)?, status, message, parts })
+    // A client of the resource manager framework may want another reply than QNX's.
+    match crate::resmgr::answer::by_hand(id, status, message, parts) {
+        Some(answered) => answered,
+        None => call(Call::MsgReply { rcvid: rcvid(id)?, status, message, parts }),
+    }
 }
 
 fn offset_of(offset: usize) -> u64 {
@@ -218,6 +234,7 @@ functions! {
         }
         // -1: the error for which the unblock pulse was sent; the kernel keeps none but EINTR.
         let errno = if error == -1 { u32::from(Errno::EINTR.number()) } else { error.cast_unsigned() };
+        crate::resmgr::answer::forget(id);
         call(Call::MsgError { rcvid: rcvid(id)?, errno })
     }
     /// Reads from the message of a client that waits for a reply.

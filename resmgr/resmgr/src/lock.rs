@@ -4,6 +4,7 @@ use crate::ocb::Ocb;
 use crate::request::Request;
 use crate::server::{Node, Outcome};
 use alloc::vec::Vec;
+use file_locks::{Held, Owner, Sharing, range};
 use io_msg::io::{Lock, lock};
 use neutrino_rt::Errno;
 use neutrino_rt::message;
@@ -13,38 +14,9 @@ const READ: u16 = 0;
 const WRITE: u16 = 1;
 const UNLOCK: u16 = 2;
 
-/// Who holds a lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    /// A process (`fcntl`).
-    Process(u32),
-    /// An open file (`flock`).
-    OpenFile(u64),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    node: Node,
-    owner: Owner,
-    /// The open file it was set through: its close releases it.
-    badge: u64,
-    exclusive: bool,
-    start: u64,
-    end: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    rcvid: u64,
-    wanted: Held,
-}
-
 /// The locks of a server.
 #[derive(Debug, Default)]
-pub(crate) struct Locks {
-    held: Vec<Held>,
-    waiting: Vec<Waiting>,
-}
+pub(crate) struct Locks(file_locks::Locks);
 
 impl Locks {
     /// Answers `IO_LOCK`; `base` is what `start` counts from.
@@ -64,18 +36,16 @@ impl Locks {
             return Outcome::Reply(Ok(0));
         }
         if message.lock_type == UNLOCK {
-            self.clear(&wanted);
+            self.0.clear(&wanted);
             self.wake();
             return Outcome::Reply(Ok(0));
         }
-        if self.conflict(&wanted).is_none() {
-            self.clear(&wanted);
-            self.held.push(wanted);
+        if self.0.set(&wanted) {
             self.wake();
             return Outcome::Reply(Ok(0));
         }
         if message.command == lock::SETLKW || message.command == lock::FLOCKW {
-            self.waiting.push(Waiting { rcvid: request.rcvid, wanted });
+            self.0.wait(request.rcvid, &wanted);
             return Outcome::Pending;
         }
         Outcome::Reply(Err(Errno::EAGAIN))
@@ -86,10 +56,11 @@ impl Locks {
             return Err(Errno::EINVAL);
         }
         let (badge, node) = (ocb.badge, ocb.node);
-        let exclusive = message.lock_type == WRITE;
+        let sharing =
+            if message.lock_type == WRITE { Sharing::Exclusive } else { Sharing::Shared };
         if matches!(message.command, lock::FLOCK | lock::FLOCKW) {
             let owner = Owner::OpenFile(badge);
-            return Ok(Held { node, owner, badge, exclusive, start: 0, end: u64::MAX });
+            return Ok(Held { node, owner, badge, sharing, start: 0, end: u64::MAX });
         }
         if !matches!(message.command, lock::GETLK | lock::SETLK | lock::SETLKW) {
             return Err(Errno::EINVAL);
@@ -102,95 +73,37 @@ impl Locks {
         if message.command != lock::GETLK && !may {
             return Err(Errno::EBADF);
         }
-        let from = base.checked_add_signed(message.start).ok_or(Errno::EINVAL)?;
-        let (start, end) = match message.length {
-            0 => (from, u64::MAX),
-            length if length > 0 => (from, from.saturating_add(length.unsigned_abs())),
-            length => (from.checked_sub(length.unsigned_abs()).ok_or(Errno::EINVAL)?, from),
-        };
-        Ok(Held { node, owner: Owner::Process(request.info().pid), badge, exclusive, start, end })
+        let (start, end) = range(base, message.start, message.length).ok_or(Errno::EINVAL)?;
+        Ok(Held { node, owner: Owner::Process(request.info().pid), badge, sharing, start, end })
     }
 
     fn test(&self, message: &Lock, wanted: &Held) -> Lock {
-        let Some(other) = self.conflict(wanted) else {
+        let Some(other) = self.0.conflict(wanted) else {
             return Lock { lock_type: UNLOCK, ..*message };
         };
-        let pid = match other.owner {
-            Owner::Process(pid) => pid,
-            Owner::OpenFile(_) => u32::MAX,
-        };
-        let length = if other.end == u64::MAX { 0 } else { other.end - other.start };
         Lock {
-            lock_type: if other.exclusive { WRITE } else { READ },
+            lock_type: if other.sharing == Sharing::Exclusive { WRITE } else { READ },
             whence: 0,
             start: other.start.cast_signed(),
-            length: length.cast_signed(),
-            pid,
+            length: other.length().cast_signed(),
+            pid: other.process().unwrap_or(u32::MAX),
             ..*message
         }
     }
 
-    fn conflict(&self, wanted: &Held) -> Option<&Held> {
-        self.held.iter().find(|held| {
-            let same_kind = matches!(
-                (held.owner, wanted.owner),
-                (Owner::Process(_), Owner::Process(_)) | (Owner::OpenFile(_), Owner::OpenFile(_))
-            );
-            same_kind
-                && held.node == wanted.node
-                && held.owner != wanted.owner
-                && (held.exclusive || wanted.exclusive)
-                && held.start < wanted.end
-                && wanted.start < held.end
-        })
-    }
-
-    /// Takes the owner's locks out of a range, splitting those that reach beyond it.
-    fn clear(&mut self, range: &Held) {
-        let mut kept = Vec::with_capacity(self.held.len() + 1);
-        for held in self.held.drain(..) {
-            let apart = held.end <= range.start || range.end <= held.start;
-            if held.node != range.node || held.owner != range.owner || apart {
-                kept.push(held);
-                continue;
-            }
-            if held.start < range.start {
-                kept.push(Held { end: range.start, ..held });
-            }
-            if range.end < held.end {
-                kept.push(Held { start: range.end, ..held });
-            }
-        }
-        self.held = kept;
-    }
-
-    /// Gives waiting clients what has become free, in their order.
     fn wake(&mut self) {
-        let mut index = 0;
-        while let Some(waiting) = self.waiting.get(index).copied() {
-            if self.conflict(&waiting.wanted).is_some() {
-                index += 1;
-                continue;
-            }
-            self.waiting.remove(index);
-            if message::reply(waiting.rcvid, 0, &[]).is_ok() {
-                self.clear(&waiting.wanted);
-                self.held.push(waiting.wanted);
-            }
-        }
+        self.0.wake(|rcvid| message::reply(rcvid, 0, &[]).is_ok());
     }
 
     /// An open file is closed: its locks go.
     pub(crate) fn release(&mut self, node: Node, badge: u64) {
-        self.held.retain(|held| held.node != node || held.badge != badge);
+        self.0.release(node, badge);
         self.wake();
     }
 
     /// A client wants to leave.
     pub(crate) fn unblock(&mut self, rcvid: u64) {
-        let before = self.waiting.len();
-        self.waiting.retain(|waiting| waiting.rcvid != rcvid);
-        if self.waiting.len() != before {
+        if self.0.cancel(rcvid) {
             let _it_may_be_gone = message::error(rcvid, Errno::EINTR);
         }
     }
