@@ -24,13 +24,11 @@ struct dirent {
 extern "C" {
 #endif
 struct dirent *__neutrino_readdir(DIR *);
-int __neutrino_readdir_r(DIR *, struct dirent *, struct dirent **);
 int __neutrino_closedir(DIR *);
 #ifdef __cplusplus
 }
 #endif
 #define readdir(stream) __neutrino_readdir(stream)
-#define readdir_r(stream, entry, result) __neutrino_readdir_r(stream, entry, result)
 #define closedir(stream) __neutrino_closedir(stream)
 
 #endif

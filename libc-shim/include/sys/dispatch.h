@@ -1,10 +1,6 @@
 /* Messages, pulses and descriptors in one loop; thread pools; names (QNX: <sys/dispatch.h>). */
 #ifndef _NEUTRINO_SYS_DISPATCH_H
 #define _NEUTRINO_SYS_DISPATCH_H
-/* As QNX: a pool's threads have the contexts of what was included before, else anything. */
-#ifdef _NEUTRINO_SYS_RESMGR_H
-#define _NEUTRINO_PARAM_IS_RESMGR
-#endif
 #include <sys/iofunc.h>
 #include <sys/resmgr.h>
 

@@ -233,6 +233,14 @@ typedef union {
 #define _NOTIFY_DATA_MASK 0x07ffffff
 #define _NOTIFY_MAXCOND 3
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+int ionotify(int fd, int action, int flags, const struct sigevent *);
+#ifdef __cplusplus
+}
+#endif
+
 struct _io_notify {
     uint16_t type;
     uint16_t combine_len;

@@ -159,7 +159,7 @@ int resmgr_handle_grow(unsigned);
 int resmgr_msg_again(resmgr_context_t *, int rcvid);
 void *resmgr_ocb(resmgr_context_t *);
 const resmgr_io_funcs_t *resmgr_iofuncs(resmgr_context_t *);
-int resmgr_pathname(resmgr_context_t *, int id, char *path, int size);
+int resmgr_pathname(int id, unsigned flags, char *path, int size);
 
 ssize_t resmgr_msgread(resmgr_context_t *, void *, size_t size, size_t offset);
 ssize_t resmgr_msgreadv(resmgr_context_t *, const iov_t *, size_t parts, size_t offset);

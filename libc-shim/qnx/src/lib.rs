@@ -20,11 +20,16 @@
     clippy::cast_sign_loss,
     reason = "user-space code between C's integers and the kernel's; a slip ends the one program it serves"
 )]
+#![allow(
+    clashing_extern_declarations,
+    reason = "each module declares C's functions with the types that it has"
+)]
 
 extern crate alloc;
 
 mod ceiling;
 pub mod channel;
+pub mod client;
 pub mod clock;
 pub mod connection;
 pub mod event;

@@ -5,6 +5,7 @@
 
 use crate::connection::attach;
 use crate::kernel::{call, functions, load, manager, store};
+use crate::resmgr::dispatch::{Dispatch, dispatch, dispatch_destroy};
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use io_msg::kind;
 use io_msg::proc::{PathAttach, PathResolve, PathResolveReply, Target};
@@ -30,6 +31,8 @@ const NAME_MAX: usize = 200;
 const PREFIX: &[u8] = b"/dev/name/local/";
 /// `NAME_FLAG_ATTACH_GLOBAL`: there is no other node.
 const GLOBAL: c_uint = 2;
+/// `NAME_FLAG_DETACH_SAVEDPP`.
+const SAVE_DISPATCH: c_uint = 1;
 /// A named special file that anybody may open.
 const MODE: u32 = 0o050_666;
 
@@ -116,53 +119,66 @@ unsafe extern "C" {
     fn free(block: *mut c_void);
 }
 
-fn attach_name(name: *const c_char, flags: c_uint) -> Result<*mut Attached, Errno> {
+fn attach_name(
+    dpp: *mut Dispatch,
+    name: *const c_char,
+    flags: c_uint,
+) -> Result<*mut Attached, Errno> {
     if flags & GLOBAL != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
     let path = path(name)?;
-    let flags = chf::DISCONNECT | chf::UNBLOCK | chf::COID_DISCONNECT;
-    let chid = call(Call::ChannelCreate { flags })? as u32;
+    let is_own = dpp.is_null();
+    let chid = if is_own {
+        let flags = chf::DISCONNECT | chf::UNBLOCK | chf::COID_DISCONNECT;
+        call(Call::ChannelCreate { flags })? as u32
+    } else {
+        dispatch(dpp)?.channel()?
+    };
     let published = publish(&path, chid).and_then(|mntid| {
         let block = malloc(size_of::<Attached>()).cast::<Attached>();
         if block.is_null() {
             return Err(Errno::ENOMEM);
         }
         let (chid, mntid) = (chid.cast_signed(), mntid as i32);
-        store(block, &Attached { chid, mntid, ..Attached::default() })?;
+        let dpp = dpp.addr() as u64;
+        store(block, &Attached { dpp, chid, mntid, ..Attached::default() })?;
         Ok(block)
     });
-    if published.is_err() {
+    if published.is_err() && is_own {
         let _gone = call(Call::ChannelDestroy { chid });
     }
     published
 }
 
-/// Partial: `dpp` is null; no global names (ENOTSUP)
-/// Makes a channel with a name; null and `errno` if that fails. `dpp` must be null: a dispatch
-/// structure has a name of its own (`resmgr_attach`).
+/// Partial: no global names (ENOTSUP)
+/// Gives a channel a name: that of a dispatch structure, or a new one if `dpp` is null. Null and
+/// `errno` if that fails.
 #[unsafe(no_mangle)]
 pub extern "C" fn name_attach(
-    dpp: *mut c_void,
+    dpp: *mut Dispatch,
     name: *const c_char,
     flags: c_uint,
 ) -> *mut Attached {
-    let made = if dpp.is_null() { attach_name(name, flags) } else { Err(Errno::EOPNOTSUPP) };
-    made.unwrap_or_else(|errno| {
+    attach_name(dpp, name, flags).unwrap_or_else(|errno| {
         crate::kernel::with_errno(Err(errno));
         core::ptr::null_mut()
     })
 }
 
 functions! {
-    /// Takes a name away and destroys its channel.
+    /// Takes a name away and destroys its channel, or its dispatch structure unless
+    /// `NAME_FLAG_DETACH_SAVEDPP` is set.
     single name_detach (attached: *mut Attached, flags: c_uint) -> c_int {
-        let _no_dispatch_to_save = flags;
-        let Attached { chid, mntid, .. } = load(attached)?;
+        let Attached { chid, mntid, dpp, .. } = load(attached)?;
         let message = Target { kind: kind::PATH_DETACH, subtype: 0, id: mntid };
         manager(&message, &[], &mut [0_u8; 0], &SendExtra::default())?;
-        let chid = u32::try_from(chid).map_err(|_| Errno::EINVAL)?;
-        call(Call::ChannelDestroy { chid })?;
+        if dpp == 0 {
+            let chid = u32::try_from(chid).map_err(|_| Errno::EINVAL)?;
+            call(Call::ChannelDestroy { chid })?;
+        } else if flags & SAVE_DISPATCH == 0 {
+            dispatch_destroy(core::ptr::with_exposed_provenance_mut(dpp as usize));
+        }
         // SAFETY: C says that the block came from `name_attach`, which took it from malloc.
         unsafe { free(attached.cast()) };
         Ok(0)

@@ -56,8 +56,7 @@ impl Locks {
             return Err(Errno::EINVAL);
         }
         let (badge, node) = (ocb.badge, ocb.node);
-        let sharing =
-            if message.lock_type == WRITE { Sharing::Exclusive } else { Sharing::Shared };
+        let sharing = if message.lock_type == WRITE { Sharing::Exclusive } else { Sharing::Shared };
         if matches!(message.command, lock::FLOCK | lock::FLOCKW) {
             let owner = Owner::OpenFile(badge);
             return Ok(Held { node, owner, badge, sharing, start: 0, end: u64::MAX });

@@ -13,6 +13,11 @@ const FOLDER: &str = "/opt/guest";
 /// What is no test but serves them.
 const HELPERS: [&str; 2] = ["run", "helper.sh"];
 
+/// So are the resource managers of `tests/qnx/resmgr`.
+fn is_helper(name: &str) -> bool {
+    HELPERS.contains(&name) || name.starts_with("rm-")
+}
+
 /// Programs that one boot runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suite {
@@ -48,7 +53,7 @@ pub fn run(suite: Suite, out: &Path, cpus: &str, limit: Duration) -> Result<Vec<
     let mut options = vec!["--direct", "--smp", cpus];
     add.iter().for_each(|argument| options.extend(["--add", argument]));
     let names = files.iter().map(String::as_str);
-    let names: Vec<&str> = names.filter(|name| !HELPERS.contains(name)).collect();
+    let names: Vec<&str> = names.filter(|name| !is_helper(name)).collect();
     // A failed test is no reason to lose the others' results.
     let text = exec(&script(&names), &options, limit).unwrap_or_else(|text| text);
     Ok(names.into_iter().map(|name| verdict(name, &text)).collect())

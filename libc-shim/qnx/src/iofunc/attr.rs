@@ -157,8 +157,7 @@ impl Attr {
         }
         let left = self.lock_count.get().saturating_sub(1);
         self.lock_count.set(left);
-        if left == 0
-            && word.compare_exchange(tid, 0, Ordering::Release, Ordering::Relaxed).is_err()
+        if left == 0 && word.compare_exchange(tid, 0, Ordering::Release, Ordering::Relaxed).is_err()
         {
             let address = at(core::ptr::from_ref(word));
             let _it_is_ours = call(Call::SyncMutexUnlock { address, flags: 0 });
@@ -204,10 +203,8 @@ pub extern "C" fn iofunc_attr_init(
     let zeros = [0_u8; size_of::<Attr>()];
     let place = attr.addr() as u64;
     // The caller's structure is there: it has just been looked for.
-    let _there =
-        crate::kernel::copy(crate::kernel::address_of(&zeros), place, zeros.len() as u64);
-    let [_, uid, _, gid] =
-        view(info).map_or_else(|| [0, geteuid(), 0, getegid()], ClientInfo::ids);
+    let _there = crate::kernel::copy(crate::kernel::address_of(&zeros), place, zeros.len() as u64);
+    let [_, uid, _, gid] = view(info).map_or_else(|| [0, geteuid(), 0, getegid()], ClientInfo::ids);
     node.mode.set(mode);
     node.uid.set(uid);
     node.gid.set(gid);

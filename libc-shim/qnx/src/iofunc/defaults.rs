@@ -85,7 +85,10 @@ pub extern "C" fn iofunc_func_init(
 
 /// Initialises what a mount has in common: its structure's size and functions.
 #[unsafe(no_mangle)]
-pub extern "C" fn iofunc_mount_init(mount: *const crate::iofunc::attr::Mount, size: usize) -> c_int {
+pub extern "C" fn iofunc_mount_init(
+    mount: *const crate::iofunc::attr::Mount,
+    size: usize,
+) -> c_int {
     if let Some(mount) = view(mount) {
         mount.size.set(size);
         mount.timeres.set(1);

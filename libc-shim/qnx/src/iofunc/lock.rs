@@ -166,8 +166,7 @@ pub extern "C" fn iofunc_unblock(
     let Some(context) = view(ctp) else { return answer::DEFAULT };
     let Some(node) = view(attr).or_else(|| view(ocb)?.node()) else { return answer::DEFAULT };
     let client = context.rcvid.get() as u64;
-    let waited =
-        !node.lock_list.get().is_null() && with(node, |locks| locks.cancel(client));
+    let waited = !node.lock_list.get().is_null() && with(node, |locks| locks.cancel(client));
     if waited { code(Errno::EINTR) } else { answer::DEFAULT }
 }
 

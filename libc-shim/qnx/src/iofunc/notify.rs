@@ -71,7 +71,8 @@ pub extern "C" fn iofunc_notify(
     let wanted = asked.flags & all;
     let true_now = if asked.action == TRANARM { 0 } else { trig & wanted };
     // Who polls and has found something does not wait; the library waits for the rest.
-    let arms = if asked.action == POLL || !is_own && true_now != 0 { 0 } else { wanted & !true_now };
+    let arms =
+        if asked.action == POLL || !is_own && true_now != 0 { 0 } else { wanted & !true_now };
     let waits = if is_own {
         Waits::Polling(context.dpp.get())
     } else {

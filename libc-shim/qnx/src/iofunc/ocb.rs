@@ -129,7 +129,8 @@ pub extern "C" fn iofunc_ocb_detach(ctp: *const Context, ocb: *const Ocb) -> c_i
     let Ok((ocb, node)) = open_file(ocb) else { return 0 };
     count(node, ocb, |count| count.saturating_sub(1));
     node.update_times();
-    let rows = [(&node.count, LAST_INUSE), (&node.rcount, LAST_READER), (&node.wcount, LAST_WRITER)];
+    let rows =
+        [(&node.count, LAST_INUSE), (&node.rcount, LAST_READER), (&node.wcount, LAST_WRITER)];
     rows.iter().map(|(counter, flag)| if counter.get() == 0 { *flag } else { 0 }).sum()
 }
 

@@ -173,8 +173,8 @@ pub extern "C" fn iofunc_mmap(
         let (open, _) = open_file(ocb)?;
         let asked: crate::resmgr::layout::Mmap = context.header()?;
         let writes = asked.flags & SHARED != 0 && asked.prot & WRITE != 0;
-        let may = open.is_open_for(number::FLAG_RD)
-            && (!writes || open.is_open_for(number::FLAG_WR));
+        let may =
+            open.is_open_for(number::FLAG_RD) && (!writes || open.is_open_for(number::FLAG_WR));
         if may { Ok(()) } else { Err(Errno::EACCES) }
     });
     result(checked)

@@ -60,6 +60,32 @@ pub(crate) enum Reply {
 static NOTED: Lock<Vec<(c_int, Turn)>> = Lock::new(Vec::new());
 static NOTED_COUNT: AtomicUsize = AtomicUsize::new(0);
 
+/// Clients that a server keeps waiting, with the badge of their connection: one that dies leaves a
+/// pulse with its receive id, of which the kernel knows nothing more.
+static KEPT: Lock<Vec<(c_int, u64)>> = Lock::new(Vec::new());
+static KEPT_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A handler keeps its client waiting, unless it has answered by itself.
+fn keep(context: &Context) {
+    if context.client().is_ok() {
+        let mut kept = KEPT.lock();
+        kept.push((context.rcvid.get(), context.own().head.get().badge));
+        KEPT_COUNT.store(kept.len(), Ordering::Release);
+    }
+}
+
+/// A client waits no more; the badge of its connection, if it was kept waiting.
+pub(crate) fn let_go(rcvid: c_int) -> Option<u64> {
+    if KEPT_COUNT.load(Ordering::Acquire) == 0 {
+        return None;
+    }
+    let mut kept = KEPT.lock();
+    let index = kept.iter().position(|(other, _)| *other == rcvid)?;
+    let (_, badge) = kept.swap_remove(index);
+    KEPT_COUNT.store(kept.len(), Ordering::Release);
+    Some(badge)
+}
+
 /// Notes how the reply to a client is to be translated.
 pub(crate) fn note(rcvid: c_int, turn: Turn) {
     if matches!(turn, Turn::Plain) {
@@ -85,6 +111,7 @@ fn recall(rcvid: c_int) -> Option<Turn> {
 
 /// The client has been answered, or is to be asked again. What it was about to open is given back.
 pub(crate) fn forget(rcvid: c_int) -> Option<Arc<Binding>> {
+    let_go(rcvid);
     if let Turn::Open { bound, .. } = recall(rcvid)? { bound } else { None }
 }
 
@@ -107,6 +134,7 @@ pub(crate) fn by_hand(
     message: u64,
     parts: i64,
 ) -> Option<Result<i64, Errno>> {
+    let_go(rcvid);
     let turn = recall(rcvid)?;
     let data = gather(message, parts);
     Some(turn.translate(rcvid, status, data).and_then(|(status, data)| send(rcvid, status, &data)))
@@ -189,7 +217,10 @@ impl Reply {
         let id = context.rcvid.get();
         let Ok(rcvid) = receive::rcvid(id) else { return };
         let _gone = match self {
-            Self::None => Ok(0),
+            Self::None => {
+                keep(context);
+                Ok(0)
+            }
             Self::Error(errno) => {
                 forget(id);
                 call(Call::MsgError { rcvid, errno })
@@ -217,12 +248,7 @@ impl Turn {
     ///
     /// # Errors
     /// Of an open: ENXIO if nothing was bound, and as `MsgGrant`.
-    fn translate(
-        self,
-        rcvid: c_int,
-        status: i64,
-        data: Vec<u8>,
-    ) -> Result<(i64, Vec<u8>), Errno> {
+    fn translate(self, rcvid: c_int, status: i64, data: Vec<u8>) -> Result<(i64, Vec<u8>), Errno> {
         Ok(match self {
             Self::Plain => (status, data),
             Self::Open { from, .. } if status & number::RET_LINK != 0 => redirect(&from, &data),

@@ -1,7 +1,7 @@
 //! `resmgr_attach` and its kin: paths of the name space, and OCBs of open files.
 
 use crate::kernel::{functions, store, with_errno};
-use crate::memory::{Address, bytes_mut, text, view};
+use crate::memory::{Address, Lock, bytes_mut, text, view};
 use crate::resmgr::answer;
 use crate::resmgr::binding::Binding;
 use crate::resmgr::context::{Opening, dispatch_context_alloc, dispatch_context_free};
@@ -12,6 +12,7 @@ use crate::resmgr::path::{self, Mount, Served};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_uint, c_void};
+use core::sync::atomic::{AtomicI32, Ordering};
 use io_msg::connect::PATH_MAX;
 use neutrino_abi::Errno;
 
@@ -35,6 +36,11 @@ pub struct Attr {
     reserved: [c_uint; 4],
 }
 
+/// The numbers of attachments count through the whole program.
+static NEXT_ID: AtomicI32 = AtomicI32::new(1);
+/// Their paths.
+static PATHS: Lock<Vec<(c_int, Vec<u8>)>> = Lock::new(Vec::new());
+
 unsafe extern "C" {
     fn getcwd(buffer: *mut c_char, size: usize) -> *mut c_char;
 }
@@ -54,8 +60,7 @@ pub extern "C" fn resmgr_attach(
 ) -> c_int {
     // What is behind a path its attributes tell.
     let _any = file_type;
-    let served =
-        Served { connect: Address(connect), io: Address(io), handle: Address(handle) };
+    let served = Served { connect: Address(connect), io: Address(io), handle: Address(handle) };
     with_errno(attach(dpp, attr, path, flags, served)) as c_int
 }
 
@@ -86,11 +91,15 @@ fn attach(
         state.mounts.push(None);
         state.mounts.len() - 1
     };
-    let mount = Arc::new(Mount::attach((chid, index), path, path::attach_flags(flags), served)?);
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let known = path.clone();
+    let place = (chid, index, id);
+    let mount = Arc::new(Mount::attach(place, path, path::attach_flags(flags), served)?);
+    PATHS.lock().push((id, known.unwrap_or_default()));
     if let Some(place) = dispatch.state.lock().mounts.get_mut(index) {
         *place = Some(mount);
     }
-    Ok(index as i64 + 1)
+    Ok(i64::from(id))
 }
 
 /// A path from the root, without slashes at its end.
@@ -117,12 +126,14 @@ fn absolute(path: &[u8]) -> Result<Vec<u8>, Errno> {
 }
 
 fn detach(dispatch: &Dispatch, dpp: *mut Dispatch, id: c_int, flags: c_uint) -> Result<(), Errno> {
-    let index = usize::try_from(id - 1).map_err(|_| Errno::EINVAL)?;
-    let place = |state: &mut crate::resmgr::dispatch::State| {
-        state.mounts.get_mut(index).and_then(Option::take)
+    let is_meant = |mount: &Option<Arc<Mount>>| mount.as_ref().is_some_and(|mount| mount.id == id);
+    let taken = {
+        let mut state = dispatch.state.lock();
+        state.mounts.iter_mut().find(|mount| is_meant(mount)).and_then(Option::take)
     };
-    let mount = place(&mut dispatch.state.lock()).ok_or(Errno::EINVAL)?;
+    let mount = taken.ok_or(Errno::EINVAL)?;
     mount.withdraw();
+    PATHS.lock().retain(|(other, _)| *other != id);
     if flags & DETACH_PATHNAME != 0 {
         return Ok(());
     }
@@ -141,17 +152,12 @@ fn detach(dispatch: &Dispatch, dpp: *mut Dispatch, id: c_int, flags: c_uint) -> 
 }
 
 /// Binds an OCB to what the client is opening.
-pub(crate) fn bind(
-    context: &Context,
-    ocb: *mut c_void,
-    funcs: *mut IoFuncs,
-) -> Result<(), Errno> {
+pub(crate) fn bind(context: &Context, ocb: *mut c_void, funcs: *mut IoFuncs) -> Result<(), Errno> {
     let opening = &context.own().opening;
     match opening.take() {
         Opening::Asked { mount, path } => {
             let funcs = if funcs.is_null() { mount.io.0 } else { funcs };
-            let binding =
-                Arc::new(Binding::new(context.dpp.get(), (ocb, funcs), (mount, path)));
+            let binding = Arc::new(Binding::new(context.dpp.get(), (ocb, funcs), (mount, path)));
             answer::note_bound(context.rcvid.get(), &binding);
             opening.replace(Opening::Bound(binding));
             Ok(())
@@ -198,6 +204,19 @@ functions! {
             Opening::None | Opening::Asked { .. } => Err(Errno::EINVAL),
         }
     }
+    /// Tells the path of an attachment; returns its length with the end.
+    single resmgr_pathname (id: c_int, flags: c_uint, path: *mut c_char, size: c_int) -> c_int {
+        let _there_is_one_form = flags;
+        let paths = PATHS.lock();
+        let (_, known) = paths.iter().find(|(other, _)| *other == id).ok_or(Errno::EINVAL)?;
+        let room = bytes_mut(path.cast(), usize::try_from(size).map_err(|_| Errno::EINVAL)?);
+        let place = room.get_mut(..=known.len()).ok_or(Errno::ENAMETOOLONG)?;
+        if let Some((end, place)) = place.split_last_mut() {
+            place.copy_from_slice(known);
+            *end = 0;
+        }
+        Ok(known.len() as i64 + 1)
+    }
     /// Makes room for open files: there always is.
     single resmgr_handle_grow (min: c_uint) -> c_int {
         let _there_is_room = min;
@@ -215,32 +234,4 @@ pub extern "C" fn resmgr_ocb(ctp: *const Context) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub extern "C" fn resmgr_iofuncs(ctp: *const Context) -> *mut IoFuncs {
     view(ctp).and_then(bound).map_or(core::ptr::null_mut(), |binding| binding.funcs.0)
-}
-
-/// The path of the attachment that a context's message came by; returns its length with the end.
-pub(crate) fn pathname(context: &Context, id: c_int, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let index = usize::try_from(id - 1).map_err(|_| Errno::EINVAL)?;
-    let mount = context.dispatch()?.mount(index).ok_or(Errno::EINVAL)?;
-    let length = mount.prefix.len() + 1;
-    let place = buffer.get_mut(..length).ok_or(Errno::ENAMETOOLONG)?;
-    if let Some((end, place)) = place.split_last_mut() {
-        place.copy_from_slice(&mount.prefix);
-        *end = 0;
-    }
-    Ok(length)
-}
-
-/// As C knows [`pathname`]; -1 and `errno`.
-#[unsafe(no_mangle)]
-pub extern "C" fn __neutrino_pathname(
-    ctp: *const Context,
-    id: c_int,
-    path: *mut c_char,
-    size: c_int,
-) -> c_int {
-    let size = usize::try_from(size).unwrap_or(0);
-    let found = view(ctp)
-        .ok_or(Errno::EINVAL)
-        .and_then(|context| pathname(context, id, bytes_mut(path.cast(), size)));
-    with_errno(found.map(|length| length as i64)) as c_int
 }

@@ -101,9 +101,15 @@ impl Binding {
 
 enum Slot {
     Free,
-    Open { binding: Arc<Binding>, users: u32 },
+    Open {
+        binding: Arc<Binding>,
+        users: u32,
+    },
     /// Closed by the client, while others still work on it.
-    Closing { binding: Arc<Binding>, users: u32 },
+    Closing {
+        binding: Arc<Binding>,
+        users: u32,
+    },
 }
 
 /// All open files of a dispatch structure, by badge.

@@ -4,7 +4,7 @@ use crate::memory::view;
 use crate::resmgr::answer::{self, Reply, Turn};
 use crate::resmgr::binding::Binding;
 use crate::resmgr::context::{Opening, handed};
-use crate::resmgr::layout::{ConnectFunc, Connect as Shown, Context, code, number};
+use crate::resmgr::layout::{Connect as Shown, ConnectFunc, Context, code, number};
 use crate::resmgr::path::{self, Extent, Mount, Place};
 use crate::resmgr::{io, readiness};
 use alloc::sync::Arc;
@@ -57,8 +57,7 @@ pub(crate) fn connect(context: &Context) {
 /// The message and its paths; or the reply that sends the client elsewhere.
 fn asked(context: &Context) -> Result<Result<Asked, Vec<u8>>, Errno> {
     let message: Connect = context.header()?;
-    let (path_length, extra_length) =
-        (message.path_length as usize, message.extra_length as usize);
+    let (path_length, extra_length) = (message.path_length as usize, message.extra_length as usize);
     if path_length >= PATH_MAX || extra_length > PATH_MAX {
         return Err(Errno::ENAMETOOLONG);
     }
@@ -107,7 +106,7 @@ fn start(context: &Context) -> Result<(Arc<Mount>, Vec<u8>), Errno> {
 }
 
 fn perform(context: &Context, asked: &Asked) -> Result<(), Errno> {
-    context.id.set(id_of(&asked.mount));
+    context.id.set(asked.mount.id);
     let message = &asked.message;
     match message.subtype {
         subtype::OPEN => open_file(context, asked),
@@ -134,13 +133,11 @@ fn perform(context: &Context, asked: &Asked) -> Result<(), Errno> {
             named(context, asked, (ConnectFunc::Rename, &asked.extra), &shown)
         }
         subtype::READLINK => {
-            let shown = View {
-                subtype: number::connect::READLINK,
-                mode: mode::IFLNK,
-                ..View::default()
-            };
+            let shown =
+                View { subtype: number::connect::READLINK, mode: mode::IFLNK, ..View::default() };
             answer::note(context.rcvid.get(), Turn::Link);
-            let value = call(context, &asked.mount, (ConnectFunc::Readlink, &asked.path), (&shown, 0));
+            let value =
+                call(context, &asked.mount, (ConnectFunc::Readlink, &asked.path), (&shown, 0));
             // What has no links has nothing to read.
             Reply::of(context, value, Errno::EINVAL).send(context);
             Ok(())
@@ -153,19 +150,13 @@ fn perform(context: &Context, asked: &Asked) -> Result<(), Errno> {
         | subtype::UTIME
         | subtype::TRUNCATE => on_node(context, asked),
         subtype::STATVFS => {
-            let status =
-                Statfs { bsize: 4096, namelen: 255, frsize: 4096, ..Statfs::default() };
+            let status = Statfs { bsize: 4096, namelen: 255, frsize: 4096, ..Statfs::default() };
             let (status, data) = answer::connected(status.as_bytes());
             answer::done(context, status, &data);
             Ok(())
         }
         _ => Err(Errno::ENOSYS),
     }
-}
-
-/// The number by which C knows an attachment.
-pub(crate) fn id_of(mount: &Mount) -> c_int {
-    mount.index as c_int + 1
 }
 
 /// Calls a handler for something that is done to a name.
@@ -445,7 +436,7 @@ pub(crate) fn unblock(context: &Context, mount: &Arc<Mount>) -> c_int {
     let Some(func) = view(mount.connect.0).and_then(|funcs| funcs.get(ConnectFunc::Unblock)) else {
         return crate::resmgr::layout::answer::DEFAULT;
     };
-    context.id.set(id_of(mount));
+    context.id.set(mount.id);
     let (ctp, msg) = handed(context);
     func(ctp, msg, mount.handle.0, core::ptr::null_mut::<c_void>())
 }

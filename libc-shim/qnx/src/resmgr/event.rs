@@ -5,9 +5,7 @@ use crate::memory::Address;
 use crate::receive::CInfo;
 use crate::resmgr::answer;
 use crate::resmgr::context::handed;
-use crate::resmgr::dispatch::{
-    Dispatch, EventHandler, MessageRow, PulseRow, SelectRow, dispatch,
-};
+use crate::resmgr::dispatch::{Dispatch, EventHandler, MessageRow, PulseRow, SelectRow, dispatch};
 use crate::resmgr::layout::Context;
 use crate::resmgr::readiness;
 use core::ffi::{c_int, c_uint, c_void};
@@ -110,7 +108,6 @@ struct PollEntry {
     revents: i16,
 }
 
-#[allow(clashing_extern_declarations, reason = "each module has its own view of the arguments")]
 unsafe extern "C" {
     fn poll(entries: *mut PollEntry, count: u64, timeout: c_int) -> c_int;
     fn pthread_create(
@@ -163,17 +160,34 @@ extern "C" fn watcher(argument: *mut c_void) -> *mut c_void {
     core::ptr::null_mut()
 }
 
+/// Waits until a descriptor is ready for one of `poll`'s events; which are true then.
+pub(crate) fn wait_until_ready(fd: c_int, events: i16) -> i16 {
+    poll_one(fd, events, -1).unwrap_or(0)
+}
+
+/// Which of `poll`'s events are true of a descriptor.
+///
+/// # Errors
+/// EBADF.
+pub(crate) fn ready_now(fd: c_int, events: i16) -> Result<i16, Errno> {
+    const NVAL: i16 = 0x20;
+    let now = poll_one(fd, events, 0)?;
+    if now & NVAL != 0 { Err(Errno::EBADF) } else { Ok(now) }
+}
+
+fn poll_one(fd: c_int, events: i16, limit: c_int) -> Result<i16, Errno> {
+    let mut entry = PollEntry { fd, events, revents: 0 };
+    // SAFETY: the entry is a local, and there is one.
+    let ready = unsafe { poll(&raw mut entry, 1, limit) };
+    if ready < 0 { Err(Errno::EINTR) } else { Ok(entry.revents) }
+}
+
 fn wait_for(watch: &Watch) {
     const PAIRS: [(u32, i16); 3] = [(flag::READ, 1), (flag::WRITE, 4), (flag::EXCEPT, 2)];
     let wanted = |(flag, bit): (u32, i16)| if watch.row.flags & flag != 0 { bit } else { 0 };
     let events = PAIRS.iter().map(|pair| wanted(*pair)).fold(0, |all, bit| all | bit);
-    let mut entry = PollEntry { fd: watch.row.fd, events, revents: 0 };
-    // SAFETY: the entry is a local, and there is one.
-    let ready = unsafe { poll(&raw mut entry, 1, -1) };
-    if ready <= 0 {
-        return;
-    }
-    let came = |(flag, bit): &(u32, i16)| if entry.revents & bit != 0 { *flag } else { 0 };
+    let revents = wait_until_ready(watch.row.fd, events);
+    let came = |(flag, bit): &(u32, i16)| if revents & bit != 0 { *flag } else { 0 };
     let flags = PAIRS.iter().map(came).fold(0, |all, flag| all | flag);
     let value = u64::from(flags) << 32 | u64::from(watch.row.id);
     // A loop that has ended needs no pulse.

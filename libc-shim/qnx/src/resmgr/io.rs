@@ -33,12 +33,11 @@ pub(crate) fn message(context: &Context, which: u16) {
     let Some(binding) = dispatch.state.lock().bindings.enter(badge) else {
         return answer::error(context, Errno::EBADF);
     };
-    context.id.set(connect::id_of(&binding.mount));
+    context.id.set(binding.mount.id);
     context.own().acts_for.set(badge);
     match outcome(context, &binding, which) {
         Ok(reply) => {
-            let has_notifiers =
-                dispatch.notifiers.load(core::sync::atomic::Ordering::Acquire) > 0;
+            let has_notifiers = dispatch.notifiers.load(core::sync::atomic::Ordering::Acquire) > 0;
             let reply = if has_notifiers { reply.kept(context) } else { reply };
             readiness::refresh(context);
             reply.send(context);
@@ -222,7 +221,8 @@ fn show_utime(context: &Context, asked: &wire::Utime) {
     let present = crate::clock::timestamp();
     let pick = |time: &[i64; 2]| if is(time, wire::UTIME_NOW) { present } else { *time };
     let [[actime, actime_ns], [modtime, modtime_ns]] = both.map(pick);
-    let omit = u32::from(is(both[0], wire::UTIME_OMIT)) | u32::from(is(both[1], wire::UTIME_OMIT)) << 1;
+    let omit =
+        u32::from(is(both[0], wire::UTIME_OMIT)) | u32::from(is(both[1], wire::UTIME_OMIT)) << 1;
     context.show(&Utime {
         kind: kind::IO_UTIME,
         cur_flag: c_int::from(now),
@@ -271,12 +271,7 @@ fn devctl(context: &Context) -> Result<Turn, Errno> {
 fn lseek(context: &Context) -> Result<Turn, Errno> {
     let asked: wire::Lseek = context.header()?;
     let whence = i16::try_from(asked.whence).map_err(|_| Errno::EINVAL)?;
-    context.show(&Lseek {
-        kind: kind::IO_LSEEK,
-        whence,
-        offset: asked.offset,
-        ..Lseek::default()
-    });
+    context.show(&Lseek { kind: kind::IO_LSEEK, whence, offset: asked.offset, ..Lseek::default() });
     Ok(Turn::Lseek)
 }
 
@@ -298,13 +293,8 @@ fn file_lock(context: &Context) -> Result<Turn, Errno> {
         l_len: asked.length,
         ..Flock::default()
     };
-    let shown = Lock {
-        kind: kind::IO_LOCK,
-        subtype: u32::from(subtype),
-        owner,
-        flock,
-        ..Lock::default()
-    };
+    let shown =
+        Lock { kind: kind::IO_LOCK, subtype: u32::from(subtype), owner, flock, ..Lock::default() };
     context.show(&shown);
     Ok(if subtype == wire::lock::GETLK { Turn::Lock(asked) } else { Turn::Plain })
 }
@@ -425,7 +415,7 @@ pub(crate) fn disconnected(context: &Context, badge: u64) {
 pub(crate) fn close(context: &Context, binding: &Arc<Binding>) {
     let kept = (context.info.get(), context.id.get());
     let acted_for = context.own().acts_for.replace(binding.badge());
-    context.id.set(connect::id_of(&binding.mount));
+    context.id.set(binding.mount.id);
     readiness::end(context, binding);
     show_word(context, kind::IO_CLOSE, 0);
     once(context, binding, IoFunc::CloseDup);
@@ -441,15 +431,17 @@ pub(crate) fn close(context: &Context, binding: &Arc<Binding>) {
 pub(crate) fn unblock(context: &Context, rcvid: u64) {
     let mut info = MsgInfo::default();
     let place = crate::kernel::address_of_mut(&mut info);
-    // One that has been answered meanwhile is not waiting any more.
+    let id = (rcvid & crate::receive::RCVID) as c_int;
     if crate::kernel::call(neutrino_abi::calls::Call::MsgInfo { rcvid, info: place }).is_err() {
-        return;
+        // It has been answered meanwhile, or has died: then what it waits for has to be dropped.
+        let Some(badge) = answer::let_go(id) else { return };
+        info.badge = badge;
     }
     let Ok(dispatch) = context.dispatch() else { return };
-    let id = (rcvid & crate::receive::RCVID) as c_int;
     context.rcvid.set(id);
     context.info.set(CInfo::new(&info));
-    let pulse = Pulse { code: pulse::UNBLOCK, value: u64::from(id.cast_unsigned()), ..Pulse::default() };
+    let pulse =
+        Pulse { code: pulse::UNBLOCK, value: u64::from(id.cast_unsigned()), ..Pulse::default() };
     context.show(&pulse);
     let value = if let Some(index) = path::index_of(info.badge) {
         dispatch.mount(index).map_or(returned::DEFAULT, |mount| connect::unblock(context, &mount))
@@ -458,7 +450,7 @@ pub(crate) fn unblock(context: &Context, rcvid: u64) {
         let Some(binding) = binding else {
             return unblock_other(context, dispatch, &pulse);
         };
-        context.id.set(connect::id_of(&binding.mount));
+        context.id.set(binding.mount.id);
         let value = once(context, &binding, IoFunc::Unblock);
         let last = dispatch.state.lock().bindings.leave(info.badge);
         if let Some(binding) = last {
@@ -469,16 +461,13 @@ pub(crate) fn unblock(context: &Context, rcvid: u64) {
     if value == returned::NOREPLY {
         return;
     }
+    answer::let_go(id);
     // Nobody else is going to let the client go: who has kept it finds it gone.
     Reply::of(context, value, Errno::EINTR).send(context);
 }
 
 /// A client of `message_attach`: the program has a function for the pulse, or it is let go.
-fn unblock_other(
-    context: &Context,
-    dispatch: &crate::resmgr::dispatch::Dispatch,
-    pulse: &Pulse,
-) {
+fn unblock_other(context: &Context, dispatch: &crate::resmgr::dispatch::Dispatch, pulse: &Pulse) {
     let code = c_int::from(pulse.code);
     let is_known = dispatch.state.lock().pulses.iter().any(|row| row.code == code);
     if is_known {

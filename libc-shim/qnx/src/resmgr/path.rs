@@ -4,7 +4,7 @@ use crate::kernel::{call, manager};
 use crate::memory::{Address, Lock};
 use crate::resmgr::layout::{ConnectFuncs, IoFuncs};
 use alloc::vec::Vec;
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
 use io_msg::kind;
 use io_msg::proc::{ATTACH_AFTER, ATTACH_DIRECTORY, PathAttach, Target};
 use neutrino_abi::Errno;
@@ -26,7 +26,8 @@ pub(crate) enum Extent {
 
 /// One attachment (`resmgr_attach`).
 pub(crate) struct Mount {
-    pub(crate) index: usize,
+    /// The number by which C knows it.
+    pub(crate) id: c_int,
     /// The process manager's number; none for one without a name.
     attach: Option<u32>,
     /// Its absolute path, without a slash at the end.
@@ -67,7 +68,7 @@ impl Mount {
     /// # Errors
     /// EPERM, EINVAL.
     pub(crate) fn attach(
-        (chid, index): (u32, usize),
+        (chid, index, id): (u32, usize, c_int),
         path: Option<Vec<u8>>,
         (extent, flags): (Extent, u32),
         served: Served,
@@ -76,7 +77,7 @@ impl Mount {
         let prefix = path.clone().unwrap_or_default();
         let attach = path.map(|path| publish(chid, index, &path, flags)).transpose()?;
         let covered = Lock::new(Vec::new());
-        Ok(Self { index, attach, prefix, extent, connect, io, handle, covered })
+        Ok(Self { id, attach, prefix, extent, connect, io, handle, covered })
     }
 
     /// Takes the name away.

@@ -151,7 +151,6 @@ extern "C" fn run(argument: *mut c_void) -> *mut c_void {
     core::ptr::null_mut()
 }
 
-#[allow(clashing_extern_declarations, reason = "each module has its own view of the arguments")]
 unsafe extern "C" {
     safe fn pthread_exit(value: *mut c_void) -> !;
 }

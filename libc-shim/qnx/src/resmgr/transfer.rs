@@ -3,8 +3,8 @@
 use crate::kernel::{at, call, flat, functions, parts};
 use crate::memory::{bytes_mut, view};
 use crate::receive::rcvid;
-use crate::resmgr::layout::Context;
 use crate::resmgr::answer;
+use crate::resmgr::layout::Context;
 use core::ffi::{c_int, c_void};
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
