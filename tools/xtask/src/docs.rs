@@ -85,6 +85,10 @@ fn functions(root: &Path) -> Result<Vec<Function>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
+        // The folders are the resource manager framework, of which docs/resource-managers.md tells.
+        if path.is_dir() {
+            continue;
+        }
         let text =
             fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let is_refused = path.file_stem().is_some_and(|stem| stem == "refused");
