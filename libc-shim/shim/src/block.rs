@@ -549,6 +549,13 @@ impl Thread {
         unsafe { pending.write_volatile(0) };
     }
 
+    /// Whether a signal became deliverable since.
+    pub(crate) fn is_pending(&self) -> bool {
+        let pending = self.area_field::<u32>(offset_of!(SignalArea, pending));
+        // SAFETY: as for storing.
+        unsafe { pending.read_volatile() != 0 }
+    }
+
     /// The registers that the kernel saved when it diverted the thread; it may divert again now.
     pub(crate) fn take_diverted(&self) -> Registers {
         let saved = self.area_field::<Registers>(offset_of!(SignalArea, registers));

@@ -92,7 +92,9 @@ fn is_unwanted(process: &Process, info: &SignalInfo) -> bool {
 /// Sends the thread to the handlers of all deliverable signals; says whether there was any.
 pub(crate) fn deliver(thread: &Thread, process: &Process, registers: &mut Registers) -> bool {
     let mut any = false;
-    while take_signal(thread, process) {
+    // The kernel tells of more by the same word.
+    let mut may_be_more = true;
+    while may_be_more && take_signal(thread, process) {
         let Some((info, mask)) = thread.taken.take() else { break };
         let Some(action) = process.action(info.number) else { continue };
         let taken = {
@@ -106,13 +108,16 @@ pub(crate) fn deliver(thread: &Thread, process: &Process, registers: &mut Regist
         };
         match taken[0] {
             DEFAULT => resend(thread, &info, mask),
-            IGNORE => {}
+            IGNORE => {
+                let _same = sys::procmask(how::SET, mask);
+            }
             _ => {
                 restart(thread, registers, taken[1] & SA_RESTART != 0);
                 push(thread, process, registers, &Delivery { info, mask, action: taken });
                 any = true;
             }
         }
+        may_be_more = thread.is_pending();
     }
     // No handler was called: the call is made again, unseen.
     if thread.restart.take().is_some() {
@@ -162,8 +167,13 @@ fn push(thread: &Thread, process: &Process, registers: &mut Registers, delivery:
         let _sent = sys::signal_self(thread.tid.get(), &fault);
         return;
     }
-    let own = if flags & SA_NODEFER != 0 { 0 } else { bit(delivery.info.number) };
-    let _set = sys::procmask(how::BLOCK, blocked | own);
+    // The kernel has blocked the signal itself.
+    if flags & SA_NODEFER != 0 {
+        let _set = sys::procmask(how::UNBLOCK, bit(delivery.info.number));
+    }
+    if blocked != 0 {
+        let _set = sys::procmask(how::BLOCK, blocked);
+    }
 }
 
 fn try_push(

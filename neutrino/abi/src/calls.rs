@@ -216,9 +216,9 @@ macro_rules! for_each_call {
             /// (`FOREVER`: no limit); returns its number. EINTR, EAGAIN: timed out, EFAULT.
             /// ETIMEDOUT by `TimerTimeout`.
             0x104a SignalWaitinfo { set: u64, info: u64, timeout: u64 }
-            /// Takes the lowest deliverable signal of the caller and writes at `mask` (if not 0) the
-            /// mask to restore when its handler ends (the one before `SignalSuspend` or `ConnectPoll`);
-            /// returns its number, 0 for none. EFAULT.
+            /// Takes the lowest deliverable signal of the caller, blocks it, and writes at `mask` (if not
+            /// 0) the mask to restore when its handler ends (the one before `SignalSuspend` or
+            /// `ConnectPoll`); returns its number, 0 for none. EFAULT.
             0x104b SignalTake { info: u64, mask: u64 }
             /// Loads all registers from a `Registers` and sets the signal mask; returns there. EFAULT:
             /// the process gets SIGSEGV.
@@ -248,8 +248,9 @@ macro_rules! for_each_call {
             0x1055 ThreadSelf {}
             /// Closes a connection as `ConnectDetach` does. If this is the last handle on it, its server
             /// gets the message first, marked `MI_LAST`, and the caller waits for the reply: when the
-            /// call returns, the server has let go. The handle is gone however the call ends, unless
-            /// with EBADF. EINTR: it is not waited for the server.
+            /// call returns, the server has let go; a server that answers `LET_GO` gets no disconnect
+            /// pulse. The handle is gone however the call ends, unless with EBADF. EINTR: it is not
+            /// waited for the server.
             0x1056 ConnectClose { coid: u32, message: u64, parts: i64 }
             /// As `MsgSend` with a message of up to 48 bytes that travels in registers. `lengths` is the
             /// message's and, in its upper half, the reply's; a reply of up to 48 bytes comes back in

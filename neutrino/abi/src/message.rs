@@ -145,6 +145,9 @@ crate::assert_size!(MsgInfo, 88);
 pub const MI_UNBLOCK_REQ: u16 = 0x100;
 /// The connection's last message: the client closes it and waits for the server to let go.
 pub const MI_LAST: u16 = 0x200;
+/// Status of the answer to a message with [`MI_LAST`] by which the server says that it has let go of
+/// the connection: no disconnect pulse follows. Any other answer leaves it to the pulse.
+pub const LET_GO: i64 = 1;
 
 /// Channel flags (QNX: `_NTO_CHF_*`).
 pub mod chf {

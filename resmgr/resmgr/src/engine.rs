@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use io_msg::connect::Connect;
 use io_msg::kind;
 use neutrino_rt::Errno;
-use neutrino_rt::abi::message::Head;
+use neutrino_rt::abi::message::{Head, LET_GO};
 use neutrino_rt::abi::pulse::{self, Pulse};
 
 /// Most bytes that are kept for the next reply.
@@ -83,7 +83,7 @@ impl<S: Server> Engine<S> {
             // Anybody can send this; only the kernel knows that nobody else has the file open.
             kind::IO_CLOSE if request.head.is_last => {
                 self.close(request.head.badge);
-                Outcome::Reply(Ok(0))
+                Outcome::Reply(Ok(LET_GO))
             }
             kind::IO_READ..=kind::IO_STATVFS => self.io(request, kind),
             _ => self.server.message(request, kind, &mut self.ocbs),

@@ -3,7 +3,8 @@
 //! A disconnect pulse tells a server of the last close, but not before it runs again: the closer
 //! could look first, at a pipe's other end say, and find it as it was. `close` in QNX is a message
 //! that the server answers. Here only the kernel knows which close is the last; so the caller brings
-//! the message, and it is sent if it is wanted. The pulse comes in any case, behind it.
+//! the message, and it is sent if it is wanted. The pulse comes behind it, unless the server answers
+//! that it has let go.
 
 use neutrino_abi::Errno;
 

@@ -36,6 +36,8 @@ pub enum Phase {
     Open,
     /// Only its last message holds it: nobody else can any more.
     Leaving,
+    /// The server has answered that message and needs no pulse; only within the entry.
+    LetGo,
     /// Nobody does; its disconnect pulse is queued.
     Closing,
 }
@@ -157,7 +159,7 @@ impl Kernel {
             self.connections.remove(id);
             return;
         };
-        if !self.channels[channel].has(chf::DISCONNECT) {
+        if connection.phase == Phase::LetGo || !self.channels[channel].has(chf::DISCONNECT) {
             self.connection_free(id);
             return;
         }

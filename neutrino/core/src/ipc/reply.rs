@@ -2,11 +2,12 @@
 //! client's buffers.
 
 use neutrino_abi::Errno;
-use neutrino_abi::message::WORDS_BYTES;
+use neutrino_abi::message::{LET_GO, WORDS_BYTES};
 
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::ipc::channel::ChannelId;
+use crate::ipc::connection::Phase;
 use crate::ipc::deliver::{rcvid_names, rcvid_parts};
 use crate::ipc::receive::ReceiveFrom;
 use crate::ipc::transfer::{Buffer, Side, Span};
@@ -116,6 +117,10 @@ impl Kernel {
             Ok(bytes) => {
                 if sending.reply.is_words() {
                     m.set_answer_length(slot(client), bytes.max(sending.written.into()));
+                }
+                let connection = &mut self.connections[sending.connection];
+                if reply.status == LET_GO && connection.phase == Phase::Leaving {
+                    connection.phase = Phase::LetGo;
                 }
                 self.trace_reply(t, client, reply.rcvid, Answered::Status(reply.status));
                 self.wake_at(m, client, Ok(reply.status), end);

@@ -99,12 +99,7 @@ impl Kernel {
             _ => return Err(Errno::EINVAL),
         };
         self.store_optional(m, Place { space: self.space(t), address: old }, &mask)?;
-        self.threads[t].mask = new & !UNBLOCKABLE;
-        // Who runs, and what the fast path may know of it, is another question only if a signal was
-        // or is deliverable.
-        if self.threads[t].plain == Plain::NO || self.deliverable(t) != 0 {
-            self.unsettled = true;
-        }
+        self.set_mask(t, new);
         Ok(Outcome::DONE)
     }
 
@@ -210,7 +205,19 @@ impl Kernel {
         self.threads[t].saved_mask = None;
         let taken = self.take_lowest(t, bit(number));
         self.store_optional(m, at(info), &taken)?;
+        self.set_mask(t, self.threads[t].mask | bit(number));
         Ok(Outcome::value(taken.number))
+    }
+
+    /// Changes the mask of the caller. Who runs, and what the fast path may know of it, is another
+    /// question only if a signal is deliverable then.
+    fn set_mask(&mut self, t: ThreadId, mask: SignalSet) {
+        self.threads[t].mask = mask & !UNBLOCKABLE;
+        if self.deliverable(t) != 0 {
+            self.unsettled = true;
+        } else if self.threads[t].plain == Plain::NO {
+            self.threads[t].plain = self.plain(t);
+        }
     }
 
     /// `SignalReturn`.
@@ -227,8 +234,7 @@ impl Kernel {
         match loaded {
             Ok(registers) => {
                 m.set_registers(slot(t), &registers);
-                self.unsettled = true;
-                self.threads[t].mask = mask & !UNBLOCKABLE;
+                self.set_mask(t, mask);
             }
             Err(_) => {
                 let number = number::SIGSEGV;

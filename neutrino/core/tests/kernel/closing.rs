@@ -3,7 +3,7 @@
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
 use neutrino_abi::handle::SIDE_CHANNEL;
-use neutrino_abi::message::MI_LAST;
+use neutrino_abi::message::{LET_GO, MI_LAST};
 use neutrino_abi::pulse;
 use neutrino_core::machine::ThreadSlot;
 
@@ -44,6 +44,37 @@ fn the_last_close_waits_until_the_server_has_let_go() {
         assert_eq!(w.me(), client);
         assert_eq!(w.result_of(client), Some(0));
         w.fails(&CLOSE, Errno::EBADF);
+    });
+}
+
+#[test]
+fn a_server_that_says_that_it_has_let_go_gets_no_pulse() {
+    world(|w| {
+        let (server, client) = with_client(w);
+        w.blocks(&CLOSE);
+        let rcvid = w.result_of(server).unwrap().cast_unsigned();
+        w.ok(&Call::MsgReply { rcvid, status: LET_GO, message: 0, parts: 0 });
+        w.blocks(&receive(1));
+        assert_eq!(w.me(), client);
+        assert_eq!(w.result_of(client), Some(LET_GO));
+        w.fails(&CLOSE, Errno::EBADF);
+    });
+}
+
+#[test]
+fn to_let_go_of_what_is_not_closing_changes_nothing() {
+    world(|w| {
+        let (server, client) = with_client(w);
+        let (message, reply) = (DATA, 0);
+        let (parts, reply_parts, extra) = (-4, 0, 0);
+        w.blocks(&Call::MsgSend { coid: COID, message, parts, reply, reply_parts, extra });
+        let rcvid = w.result_of(server).unwrap().cast_unsigned();
+        w.ok(&Call::MsgReply { rcvid, status: LET_GO, message: 0, parts: 0 });
+        w.blocks(&receive(1));
+        assert_eq!(w.me(), client);
+        w.blocks(&CLOSE);
+        assert_eq!(w.me(), server);
+        assert!(is_last(w));
     });
 }
 

@@ -65,6 +65,8 @@ fn a_signal_ends_a_sleep_and_suspend_returns_with_the_mask_to_restore() {
         assert_eq!(w.result_of(main), Some(Errno::EINTR.to_result()));
         assert_eq!(w.ok(&Call::SignalTake { info: INFO, mask: WORD }), u64::from(signal));
         assert_eq!(w.word(WORD), 1 << 9);
+        w.ok(&Call::SignalProcmask { how: how::QUERY, set: 0, old: WORD });
+        assert_ne!(w.word(WORD) & 1 << (signal - 1), 0, "it is blocked while it is handled");
     });
 }
 
