@@ -285,6 +285,10 @@ impl Kernel {
         (to, target): (ThreadId, &Buffer),
         length: u64,
     ) -> bool {
+        let has_parts = |buffer: &Buffer| !buffer.is_words() && buffer.flat_address().is_none();
+        if has_parts(source) || has_parts(target) {
+            return false;
+        }
         let at = |kernel: &Self, t, address| Place { space: kernel.space(t), address };
         let source = source.flat_address().map(|address| at(self, from, address));
         let target = target.flat_address().map(|address| at(self, to, address));
@@ -305,8 +309,8 @@ impl Kernel {
                 }
                 is_read
             }
-            // Of several parts.
-            (None, None) => false,
+            // Words on both sides, which `fast_copy` has done.
+            (None, None) => true,
         }
     }
 }
