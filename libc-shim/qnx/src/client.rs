@@ -119,6 +119,7 @@ extern "C" fn watcher(row: *mut c_void) -> *mut c_void {
 }
 
 functions! {
+    /// Partial: TRANARM tells at once if the condition is true already
     /// Asks which conditions of a descriptor are true (`_NOTIFY_COND_*`); if none is, or with
     /// `_NOTIFY_ACTION_TRANARM`, arms an event for when one is. A null event disarms.
     single ionotify (fd: c_int, what: c_int, flags: c_int, event: *const SigEvent) -> c_int {
@@ -234,6 +235,7 @@ unsafe extern "C" {
     fn open(path: *const c_char, flags: c_int) -> c_int;
 }
 
+/// Partial: it stays the same process, and its parent's wait goes on
 /// Makes the process a daemon: in a session of its own, in `/`, without descriptors. It stays the
 /// process that it is, so that its channels live; who waits for it goes on waiting.
 #[unsafe(no_mangle)]
@@ -268,6 +270,7 @@ pub extern "C" fn procmgr_daemon(status: c_int, flags: c_uint) -> c_int {
     0
 }
 
+/// Partial: always ENOTSUP
 /// Abilities cannot be taken away from, or given to, a process here: the answer is ENOTSUP, so that
 /// nobody believes that they have been.
 #[unsafe(no_mangle)]
