@@ -123,11 +123,17 @@ impl Kernel {
     }
 
     fn futex_block(&mut self, m: &mut impl Machine, t: ThreadId, state: State, key: FutexKey) {
+        self.threads[t].arrival = self.arrive();
         self.transition(t, state);
-        let mut queue = *self.queue_of(&key);
-        queue.insert_ordered(&mut self.threads, t, precedes);
-        *self.queue_of(&key) = queue;
+        self.futex_enter(t, &key);
         self.start_waiting(m, t);
+    }
+
+    /// Puts a waiter on its bucket.
+    pub(crate) fn futex_enter(&mut self, t: ThreadId, key: &FutexKey) {
+        let mut queue = *self.queue_of(key);
+        queue.insert_ordered(&mut self.threads, t, precedes);
+        *self.queue_of(key) = queue;
     }
 
     /// A point on the monotonic clock.
@@ -212,9 +218,7 @@ impl Kernel {
             let State::Futex { bitset, meaning, .. } = self.threads[waiter].state else { break };
             self.futex_leave(waiter, &from);
             self.transition(waiter, State::Futex { key: to, bitset, meaning });
-            let mut queue = *self.queue_of(&to);
-            queue.insert_ordered(&mut self.threads, waiter, precedes);
-            *self.queue_of(&to) = queue;
+            self.futex_enter(waiter, &to);
             moved = moved.wrapping_add(1);
         }
         Ok(Outcome::value(woken.wrapping_add(moved)))

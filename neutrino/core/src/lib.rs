@@ -128,6 +128,8 @@ pub struct Kernel {
     /// Threads whose priority is to be computed again.
     pub(crate) dirty: List<Thread, Dirty>,
     pub(crate) tid_count: u32,
+    /// Count of arrivals at queues: orders those of equal priority there.
+    pub(crate) arrivals: u64,
     /// Upper part of the next rcvid.
     pub(crate) sequence: u64,
     pub(crate) program_pulses: u16,
@@ -169,6 +171,7 @@ impl Kernel {
             cpu: 0,
             dirty: List::EMPTY,
             tid_count: 0,
+            arrivals: 0,
             sequence: 0,
             program_pulses: 0,
             orphan_pulses: 0,

@@ -132,6 +132,7 @@ impl Kernel {
         let Some(mutex) = known.or_else(|| self.mutex_add(owner, key)) else {
             return Err(Errno::EAGAIN);
         };
+        self.threads[t].arrival = self.arrive();
         self.transition(t, State::Mutex { mutex, address });
         let mut waiters = self.mutexes[mutex].waiters;
         waiters.insert_ordered(&mut self.threads, t, precedes);

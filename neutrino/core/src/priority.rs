@@ -6,9 +6,24 @@
 
 use crate::Kernel;
 use crate::limits;
+use crate::list::List;
 use crate::machine::Machine;
 use crate::sched::End;
-use crate::thread::{Priority, State, ThreadId, precedes};
+use crate::thread::{Dirty, Priority, Server, State, ThreadId, precedes};
+
+/// Whether a priority became another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    None,
+    Made,
+}
+
+/// Whether threads that wait for each other in a cycle may still have what only they give.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Knot {
+    Possible,
+    Undone,
+}
 
 impl Kernel {
     /// The priority that a thread ought to have (I7).
@@ -31,53 +46,58 @@ impl Kernel {
     }
 
     /// Restores I7 for a thread and for all whose priority depends on it.
-    // Bound: a thread comes again only if its priority has changed; cycles are cut after so many
-    // turns as there are threads, times four.
+    // Bound: a thread comes again only if its priority has changed; then so many turns as there are
+    // threads, times four.
     pub(crate) fn refresh(&mut self, m: &mut impl Machine, t: ThreadId) {
         self.dirty_add(t);
         let mut turns = limits::THREADS.saturating_mul(4);
+        let mut knot = Knot::Possible;
         while let Some(next) = self.dirty.pop_front(&mut self.threads) {
             self.threads[next].is_dirty = false;
             turns = turns.saturating_sub(1);
-            if turns > 0 {
-                self.refresh_one(m, next);
+            if turns == 0 || self.refresh_one(m, next) == Change::Made || knot == Knot::Undone {
+                continue;
+            }
+            if self.is_knotted(next) {
+                self.loosen();
+                knot = Knot::Undone;
             }
         }
     }
 
-    fn dirty_add(&mut self, t: ThreadId) {
-        if !self.threads[t].is_dirty {
-            self.threads[t].is_dirty = true;
+    /// Says whether it was not there yet.
+    fn dirty_add(&mut self, t: ThreadId) -> bool {
+        let was_dirty = core::mem::replace(&mut self.threads[t].is_dirty, true);
+        if !was_dirty {
             self.dirty.push_back(&mut self.threads, t);
         }
+        !was_dirty
     }
 
-    fn refresh_one(&mut self, _m: &mut impl Machine, t: ThreadId) {
+    fn refresh_one(&mut self, _m: &mut impl Machine, t: ThreadId) -> Change {
         let wanted = self.wanted(t);
         if let Some(client) = self.threads[t].serving.get() {
             self.threads[t].inherited = Some(self.threads[client].effective);
         }
         if wanted == self.threads[t].effective {
-            return;
+            return Change::None;
         }
+        self.trace_priority(t, wanted);
         self.set_effective(t, wanted);
-        match self.threads[t].state {
-            State::Send { channel, .. } => {
-                let mut at = self.channels[channel].servers.first();
-                while let Some(server) = at {
-                    self.dirty_add(server);
-                    at = crate::list::List::<_, crate::thread::Server>::next(&self.threads, server);
-                }
-            }
+        self.dirty_add_raised(t);
+        Change::Made
+    }
+
+    /// Adds those whom a thread raises by waiting for them; says whether all are new.
+    // Bound: the threads that serve the channel where it queues.
+    fn dirty_add_raised(&mut self, t: ThreadId) -> bool {
+        let mut at = match self.threads[t].state {
+            State::Send { channel, .. } => self.channels[channel].servers.first(),
             State::Reply { .. } => {
-                if let Some(server) = self.threads[t].served_by.get() {
-                    self.dirty_add(server);
-                }
+                let server = self.threads[t].served_by.get();
+                return server.is_none_or(|server| self.dirty_add(server));
             }
-            State::Mutex { mutex, .. } => {
-                let owner = self.mutexes[mutex].owner;
-                self.dirty_add(owner);
-            }
+            State::Mutex { mutex, .. } => return self.dirty_add(self.mutexes[mutex].owner),
             State::Vacant
             | State::Ready
             | State::Running
@@ -88,14 +108,56 @@ impl Kernel {
             | State::Nanosleep { .. }
             | State::Futex { .. }
             | State::Interrupt
-            | State::Poll(_) => {}
+            | State::Poll(_) => None,
+        };
+        let mut all_new = true;
+        while let Some(server) = at {
+            all_new &= self.dirty_add(server);
+            at = List::<_, Server>::next(&self.threads, server);
+        }
+        all_new
+    }
+
+    /// Whether a thread may raise itself, in a cycle of waits: a deadlock, which time-outs and
+    /// signals can end. What it has may then come from nobody but itself. If so, it and all that it
+    /// raises are left in `dirty`.
+    // Bound: the threads that it raises.
+    fn is_knotted(&mut self, t: ThreadId) -> bool {
+        self.dirty_add(t);
+        let (mut at, mut all_new) = (Some(t), true);
+        while let Some(one) = at {
+            all_new &= self.dirty_add_raised(one);
+            at = List::<_, Dirty>::next(&self.threads, one);
+        }
+        let mut at = Some(t).filter(|_| all_new);
+        while let Some(one) = at {
+            at = List::<_, Dirty>::next(&self.threads, one);
+            self.dirty.remove(&mut self.threads, one);
+            self.threads[one].is_dirty = false;
+        }
+        !all_new
+    }
+
+    /// Takes what they have from all in `dirty` and from those whom they raise, if they raise
+    /// anybody: what then rises from the bottom is the least solution of [`Kernel::wanted`].
+    // Bound: the table of threads.
+    fn loosen(&mut self) {
+        let mut at = self.dirty.first();
+        while let Some(one) = at {
+            self.dirty_add_raised(one);
+            if matches!(
+                self.threads[one].state,
+                State::Send { .. } | State::Reply { .. } | State::Mutex { .. }
+            ) {
+                self.set_effective(one, Priority(0));
+            }
+            at = List::<_, Dirty>::next(&self.threads, one);
         }
     }
 
     /// Changes the priority of a thread and its place in the queue that it is on.
     fn set_effective(&mut self, t: ThreadId, priority: Priority) {
         self.unsettled = true;
-        self.trace_priority(t, priority);
         self.touch(t);
         let raised = priority > self.threads[t].effective;
         match self.threads[t].state {
@@ -118,6 +180,11 @@ impl Kernel {
                 queue.insert_ordered(&mut self.threads, t, precedes);
                 self.mutexes[mutex].waiters = queue;
             }
+            State::Futex { key, .. } => {
+                self.futex_leave(t, &key);
+                self.threads[t].effective = priority;
+                self.futex_enter(t, &key);
+            }
             State::Vacant
             | State::Running
             | State::Stopped
@@ -126,7 +193,6 @@ impl Kernel {
             | State::SigSuspend
             | State::SigWaitinfo { .. }
             | State::Nanosleep { .. }
-            | State::Futex { .. }
             | State::Interrupt
             | State::Poll(_) => self.threads[t].effective = priority,
         }

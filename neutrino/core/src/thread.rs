@@ -321,7 +321,7 @@ pub struct Thread {
     pub(crate) server: Link<Thread>,
     pub(crate) served_by: Maybe<Thread>,
     pub(crate) unblock_pulse: Option<PulseId>,
-    /// Order among the senders of its channel.
+    /// Order among those that wait in the same queue.
     pub(crate) arrival: u64,
     /// Handles that go with the message that it sends, and room for others; none while it does not
     /// send.
@@ -433,7 +433,8 @@ linked!(Thread, Dirty, dirty);
 
 /// Order of waiting threads: the more important first, then the longer waiting.
 pub(crate) fn precedes(waiting: &Thread, new: &Thread) -> bool {
-    waiting.effective >= new.effective
+    let is_equal = waiting.effective == new.effective;
+    waiting.effective > new.effective || is_equal && waiting.arrival < new.arrival
 }
 
 /// The machine's name of a thread.

@@ -88,42 +88,14 @@ fn priorities(kernel: &Kernel, threads: &Threads) -> Result<(), String> {
             break;
         }
     }
-    let excused = behind_cycles(threads);
     for thread in threads.iter().flatten() {
         let wanted = solution[usize::from(thread.slot)];
-        let is_excused = excused & 1 << thread.slot != 0 && wanted < thread.effective;
-        if wanted != thread.effective && !is_excused {
+        if wanted != thread.effective {
             let (slot, runs) = (thread.slot, thread.effective);
             return Err(format!("thread {slot} runs at {runs}, its definition says {wanted}"));
         }
     }
     Ok(())
-}
-
-/// The threads on a cycle of waits, and those that they raise: once a priority has gone around it
-/// stays, as each has it from the one before. None of them can go on before the cycle is broken.
-fn behind_cycles(threads: &Threads) -> u32 {
-    let mut raises = [0_u32; THREADS];
-    for thread in threads.iter().flatten() {
-        raises[usize::from(thread.slot)] = match thread.waits {
-            Waits::Nothing | Waits::Stopped | Waits::Else | Waits::Receive(_) => 0,
-            Waits::Reply { server, .. } => 1 << server,
-            Waits::Mutex(owner) => 1 << owner,
-            Waits::Send(channel) => {
-                let servers = threads.iter().flatten().filter(|t| t.serves == channel);
-                servers.map(|t| 1 << t.slot).sum()
-            }
-        };
-    }
-    for middle in 0..THREADS {
-        for from in 0..THREADS {
-            if raises[from] & 1 << middle != 0 {
-                raises[from] |= raises[middle];
-            }
-        }
-    }
-    let cycles = (1..THREADS).filter(|&t| raises[t] & 1 << t != 0);
-    cycles.fold(0, |all, t| all | raises[t])
 }
 
 fn definition(thread: &ThreadView, threads: &Threads, now: &[u8; THREADS]) -> u8 {

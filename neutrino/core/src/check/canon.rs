@@ -16,6 +16,7 @@ use crate::limits;
 use crate::list::List;
 use crate::mutex::MutexId;
 use crate::process::{Process, ProcessId};
+use crate::signal::Pending;
 use crate::slab::{Id, Maybe};
 use crate::thread::{Policy, Queue, Sending, State, Thread, ThreadId};
 use crate::time::deadline::Who;
@@ -165,7 +166,7 @@ impl Walk<'_> {
         self.words(&[manager]);
         self.words(&pulses);
         for bucket in &kernel.futexes {
-            self.queue(bucket);
+            self.arrivals(bucket);
         }
         for (who, _) in kernel.deadlines.iter() {
             who_slot(who).hash(&mut self.mix);
@@ -174,7 +175,6 @@ impl Walk<'_> {
         // None of these are in the checker's configurations but by number.
         kernel.timers.iter().for_each(|(id, timer)| (id, timer).hash(&mut self.mix));
         kernel.poll_nodes.iter().for_each(|(id, node)| (id, node).hash(&mut self.mix));
-        kernel.signals.iter().for_each(|(id, signal)| (id, signal).hash(&mut self.mix));
     }
 
     /// What was reached on the way and is reached from that.
@@ -204,7 +204,7 @@ impl Walk<'_> {
         self.pack([own, life, space, count]);
         self.words(&[process.thread_count.into(), process.pulse_count.into()]);
         self.words(&[process.ignored, process.handled, process.end.signal.into()]);
-        process.pending.hash(&mut self.mix);
+        self.pending(&process.pending);
         for notice in process.notices {
             self.mix.word(u64::from(notice.is_some()));
         }
@@ -264,7 +264,7 @@ impl Walk<'_> {
         }
         thread.extra.hash(&mut self.mix);
         (thread.mask, thread.saved_mask, thread.latch).hash(&mut self.mix);
-        thread.pending.hash(&mut self.mix);
+        self.pending(&thread.pending);
         for mutex in thread.mutexes.iter(&kernel.mutexes) {
             let mutex = self.mutex(mutex);
             self.mix.word(mutex);
@@ -317,6 +317,27 @@ impl Walk<'_> {
         self.mix.word(u64::MAX);
     }
 
+    /// A queue whose threads keep their order of arrival when their priorities change.
+    fn arrivals(&mut self, queue: &List<Thread, Queue>) {
+        let threads = &self.kernel.threads;
+        for thread in queue.iter(threads) {
+            let arrival = threads[thread].arrival;
+            let older = queue.iter(threads).filter(|&t| threads[t].arrival < arrival).count();
+            self.words(&[thread.index().into(), older as u64]);
+        }
+        self.mix.word(u64::MAX);
+    }
+
+    /// Pending signals: where the table holds their details does not count.
+    fn pending(&mut self, pending: &Pending) {
+        self.mix.word(pending.set);
+        for signal in pending.details.iter(&self.kernel.signals) {
+            let signal = &self.kernel.signals[signal];
+            (signal.info, signal.timer).hash(&mut self.mix);
+        }
+        self.mix.word(u64::MAX);
+    }
+
     fn cpus(&mut self) {
         let kernel = self.kernel;
         for cpu in kernel.cpus.iter().take(kernel.online) {
@@ -346,7 +367,7 @@ impl Walk<'_> {
         self.words(&[process, channel.chid.into(), channel.flags.into()]);
         self.queue(&channel.receivers);
         self.queue(&channel.pulse_receivers);
-        self.queue(&channel.senders);
+        self.arrivals(&channel.senders);
         for server in channel.servers.iter(&kernel.threads) {
             self.mix.word(server.index().into());
         }
@@ -404,7 +425,7 @@ impl Walk<'_> {
         let mutex = &self.kernel.mutexes[id];
         self.mix.word(mutex.owner.index().into());
         mutex.key.hash(&mut self.mix);
-        self.queue(&mutex.waiters);
+        self.arrivals(&mutex.waiters);
     }
 }
 

@@ -33,6 +33,7 @@ impl Clone for Kernel {
             cpu,
             dirty,
             tid_count,
+            arrivals,
             sequence,
             program_pulses,
             orphan_pulses,
@@ -64,6 +65,7 @@ impl Clone for Kernel {
         self.cpu = *cpu;
         self.dirty = *dirty;
         self.tid_count = *tid_count;
+        self.arrivals = *arrivals;
         self.sequence = *sequence;
         self.program_pulses = *program_pulses;
         self.orphan_pulses = *orphan_pulses;

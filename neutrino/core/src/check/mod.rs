@@ -4,6 +4,7 @@ mod canon;
 mod copy;
 mod view;
 
+use core::cmp::Reverse;
 use core::hash::{Hash, Hasher};
 
 use crate::Kernel;
@@ -96,17 +97,17 @@ impl Kernel {
             let takes_pulses = !channel.receivers.is_empty() || !channel.pulse_receivers.is_empty();
             let waits = takes_pulses && !channel.pulses.is_empty();
             claim(!waits, "I5: a pulse and a receiver wait for each other")?;
-            let order = |id: ThreadId| (self.threads[id].effective, self.threads[id].arrival);
-            let (mut before, mut senders) = (None, channel.senders.iter(&self.threads));
-            let ordered = senders.all(|id| {
-                let (priority, arrival) = order(id);
-                let fits = before.is_none_or(|last| last >= priority);
-                before = Some(priority);
-                fits && arrival <= channel.arrivals
-            });
-            claim(ordered, "I3: senders are out of order")?;
+            claim(self.is_ordered(channel.senders), "I3: senders are out of order")?;
         }
-        Ok(())
+        let mut mutexes = self.mutexes.iter();
+        let ordered = mutexes.all(|(_, mutex)| self.is_ordered(mutex.waiters));
+        claim(ordered, "I3: waiters for a mutex are out of order")
+    }
+
+    /// Whether a queue is ordered by priority, and equals by arrival.
+    fn is_ordered(&self, queue: List<Thread, Queue>) -> bool {
+        let order = |t: ThreadId| (Reverse(self.threads[t].effective), self.threads[t].arrival);
+        queue.iter(&self.threads).map(order).is_sorted()
     }
 
     /// I6, and that references are counted right.

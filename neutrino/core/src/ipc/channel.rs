@@ -38,8 +38,6 @@ pub struct Channel {
     pub(crate) chid: u32,
     /// `CHF_*`.
     pub(crate) flags: u32,
-    /// Count of arrivals: orders equal priorities of the two queues.
-    pub(crate) arrivals: u64,
     /// Queued senders.
     pub(crate) senders: List<Thread, Queue>,
     /// Queued pulses.
@@ -60,7 +58,6 @@ impl Slot for Channel {
         process: Id::NOBODY,
         chid: 0,
         flags: 0,
-        arrivals: 0,
         senders: List::EMPTY,
         pulses: List::EMPTY,
         receivers: List::EMPTY,
@@ -198,10 +195,9 @@ impl Kernel {
     }
 
     /// The next number of arrival.
-    pub(crate) fn arrive(&mut self, id: ChannelId) -> u64 {
-        let channel = &mut self.channels[id];
-        channel.arrivals = channel.arrivals.wrapping_add(1);
-        channel.arrivals
+    pub(crate) const fn arrive(&mut self) -> u64 {
+        self.arrivals = self.arrivals.wrapping_add(1);
+        self.arrivals
     }
 
     /// Tells a process's channel with `CHF_THREAD_DEATH` of the end of one of its threads.

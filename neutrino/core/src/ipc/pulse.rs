@@ -202,7 +202,7 @@ impl Kernel {
         if owner == Owner::Orphan && self.orphan_pulses >= limits::ORPHAN_PULSES {
             return;
         }
-        let arrival = self.arrive(channel);
+        let arrival = self.arrive();
         let NewPulse { code, value, priority, scoid } = pulse;
         let (queued, charged) = (Link::NONE, Link::NONE);
         let new = Pulse {

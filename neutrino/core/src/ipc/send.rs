@@ -107,7 +107,7 @@ impl Kernel {
         channel: ChannelId,
         sending: Sending,
     ) {
-        self.threads[t].arrival = self.arrive(channel);
+        self.threads[t].arrival = self.arrive();
         self.transition(t, State::Send { channel, sending });
         let mut queue = self.channels[channel].senders;
         queue.insert_ordered(&mut self.threads, t, precedes);

@@ -38,9 +38,9 @@ pub enum InPending {}
 /// The details of a pending signal.
 #[derive(Clone, Debug, Hash)]
 pub struct Queued {
-    info: SignalInfo,
+    pub(crate) info: SignalInfo,
     /// The timer whose signal this is; it knows of it, too.
-    timer: Option<TimerId>,
+    pub(crate) timer: Option<TimerId>,
     link: Link<Queued>,
 }
 
@@ -62,7 +62,7 @@ pub type QueuedId = Id<Queued>;
 #[derive(Clone, Debug, Hash)]
 pub struct Pending {
     pub(crate) set: SignalSet,
-    details: List<Queued, InPending>,
+    pub(crate) details: List<Queued, InPending>,
 }
 
 impl Pending {

@@ -1,6 +1,6 @@
 //! Priority inversion: that the monitor finds each kind, and the mistakes that other kernels made.
 
-use neutrino_abi::calls::Call;
+use neutrino_abi::calls::{Call, futex};
 use neutrino_abi::message::chf;
 use neutrino_abi::sched::{SchedParam, policy};
 use neutrino_abi::time::FOREVER;
@@ -202,5 +202,82 @@ fn a_client_queued_behind_a_busy_server_raises_it() {
         assert_eq!(w.priority_of(tid), 40);
         set_priority(w, queued, 45);
         assert_eq!(w.priority_of(tid), 45);
+    });
+}
+
+/// Threads of priority 30 and 25 that wait for each other's mutex; the numbers of both.
+fn deadlock(w: &mut World) -> [u32; 2] {
+    let first = w.spawn(25);
+    w.ok(&lock(A));
+    let second = w.spawn(30);
+    w.ok(&lock(B));
+    w.blocks(&lock(A));
+    w.blocks(&lock(B));
+    [first, second]
+}
+
+#[test]
+fn a_cycle_of_waits_keeps_nothing_of_a_waiter_that_leaves() {
+    world(|w| {
+        free(w);
+        let threads = deadlock(w);
+        assert_eq!(threads.map(|tid| w.priority_of(tid)), [30, 30]);
+        w.spawn(40);
+        let deadline = w.machine.now + 1000;
+        w.blocks(&Call::SyncMutexLock { address: A, flags: 0, deadline });
+        assert_eq!(threads.map(|tid| w.priority_of(tid)), [40, 40]);
+        w.wait(2000);
+        assert_eq!(threads.map(|tid| w.priority_of(tid)), [30, 30]);
+    });
+}
+
+#[test]
+fn a_cycle_of_waits_follows_the_priorities_of_its_threads() {
+    world(|w| {
+        free(w);
+        let [first, second] = deadlock(w);
+        set_priority(w, second, 10);
+        assert_eq!([first, second].map(|tid| w.priority_of(tid)), [25, 25]);
+        set_priority(w, first, 50);
+        assert_eq!([first, second].map(|tid| w.priority_of(tid)), [50, 50]);
+        set_priority(w, first, 5);
+        assert_eq!([first, second].map(|tid| w.priority_of(tid)), [10, 10]);
+    });
+}
+
+#[test]
+fn equals_keep_their_order_of_arrival_whatever_their_priorities_were() {
+    world(|w| {
+        let (chid, coid) = w.channel(0);
+        let early = w.spawn(40);
+        let early_thread = w.me();
+        w.blocks(&send(coid));
+        w.spawn(30);
+        w.blocks(&send(coid));
+        set_priority(w, early, 30);
+        let rcvid = w.call(&receive(chid)).unwrap_or(0);
+        assert_eq!(rcvid & 0xffff, i64::from(early_thread.0));
+    });
+}
+
+#[test]
+fn waiters_on_a_word_are_woken_by_the_priority_that_they_have_by_then() {
+    world(|w| {
+        free(w);
+        let wait = Call::FutexWait {
+            address: A,
+            expected: 0,
+            flags: 0,
+            deadline: FOREVER,
+            bitset: futex::ANY,
+        };
+        w.spawn(40);
+        w.blocks(&wait);
+        let late = w.spawn(30);
+        let late_thread = w.me();
+        w.blocks(&wait);
+        set_priority(w, late, 50);
+        w.call(&Call::FutexWake { address: A, count: 1, flags: 0, bitset: futex::ANY });
+        assert_eq!(w.me(), late_thread);
     });
 }
