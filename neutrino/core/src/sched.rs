@@ -8,6 +8,9 @@ use crate::slab::Maybe;
 use crate::smp::Attention;
 use crate::thread::{Asked, Hold, NO_EXTRA, Plain, Policy, State, Takes, ThreadId, slot};
 
+/// The end of a slice that another CPU has ended.
+pub(crate) const TOLD: u64 = 0;
+
 /// Where in its level a thread becomes ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -117,7 +120,7 @@ impl Kernel {
             own.attention = Attention::Quiet;
         }
         loop {
-            self.rotate(cpu);
+            self.rotate(m, cpu);
             self.pull(cpu);
             self.dispatch(cpu);
             let Some(current) = self.cpus.get(cpu).and_then(|cpu| cpu.current.get()) else {
@@ -136,14 +139,15 @@ impl Kernel {
     }
 
     /// Puts a thread whose slice is over behind its equals.
-    fn rotate(&mut self, cpu: usize) {
+    fn rotate(&mut self, m: &mut impl Machine, cpu: usize) {
         let Some(own) = self.cpus.get_mut(cpu) else { return };
         let Some(current) = own.current.get() else { return };
         if own.slice_end > own.since || self.threads[current].policy == Policy::Fifo {
             return;
         }
+        let was_told = own.slice_end == TOLD;
         own.slice_end = own.since.saturating_add(limits::SLICE_NS);
-        if self.has_equal(cpu, current) {
+        if self.has_equal(cpu, current) && (was_told || !self.share(m, cpu, current)) {
             self.sched_yield(current);
         }
     }

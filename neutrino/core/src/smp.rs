@@ -3,14 +3,15 @@
 //! A thread becomes ready where it ran last. Whoever leaves the kernel first takes what outranks its
 //! own threads from the queues of the others (`pull`), and then hands what is left to the CPU that
 //! does the least important work (`spread`), which it asks by an interrupt. What such a CPU was asked
-//! for is the first thread of its queue, and nobody else takes that.
+//! for is the first thread of its queue, and nobody else takes that. Equals that run by slices take
+//! turns on all CPUs (`share`).
 
 use neutrino_abi::Errno;
 
 use crate::Kernel;
 use crate::limits::CPUS;
 use crate::machine::Machine;
-use crate::sched::End;
+use crate::sched::{End, TOLD};
 use crate::slab::Maybe;
 use crate::thread::{Plain, Policy, State, ThreadId};
 
@@ -168,6 +169,38 @@ impl Kernel {
                 self.ask(m, other);
             }
         }
+    }
+
+    /// A slice is over and an equal waits: hands that one to the next CPU whose thread is their equal
+    /// and has none waiting, so that all of a level take turns on all CPUs. Its thread waits then,
+    /// and the caller's has another slice.
+    // Bound: one turn for each CPU.
+    pub(crate) fn share(&mut self, m: &mut impl Machine, cpu: usize, current: ThreadId) -> bool {
+        let level = self.threads[current].effective.0;
+        let queue = self.cpus.get(cpu).and_then(|own| own.ready.get(usize::from(level)));
+        let Some(waiting) = queue.and_then(|queue| queue.first()) else { return false };
+        let mut others = (1..self.online).map(|step| cpu.wrapping_add(step) % self.online.max(1));
+        let found = others.find(|&other| {
+            self.is_unasked(other) && self.allows(waiting, other) && self.may_turn(other, level)
+        });
+        let Some(other) = found else { return false };
+        self.migrate(waiting, other);
+        if let Some(own) = self.cpus.get_mut(other) {
+            own.slice_end = TOLD;
+        }
+        self.ask(m, other);
+        true
+    }
+
+    /// Whether a CPU's thread is of a level, runs by slices, and nobody of that level waits for it.
+    fn may_turn(&self, cpu: usize, level: u8) -> bool {
+        let current = self.cpus.get(cpu).and_then(|own| own.current.get());
+        current.is_some_and(|current| {
+            let thread = &self.threads[current];
+            thread.effective.0 == level
+                && thread.policy != Policy::Fifo
+                && !self.has_equal(cpu, current)
+        })
     }
 
     fn is_unasked(&self, cpu: usize) -> bool {

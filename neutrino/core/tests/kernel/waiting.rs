@@ -201,3 +201,29 @@ fn equals_share_by_slices() {
         assert_eq!(w.me(), main);
     });
 }
+
+#[test]
+fn three_equals_take_turns_on_two_cpus() {
+    world(|w| {
+        w.kernel.add_cpu();
+        for _ in 0..2 {
+            w.spawn(20);
+        }
+        let mut turns = std::collections::BTreeMap::<_, usize>::new();
+        for _ in 0..60 {
+            w.machine.now += 4_000_001;
+            for cpu in [0, 1] {
+                w.on(cpu);
+                w.enter(Input::Timer);
+            }
+            // What a CPU was asked for by the other.
+            for cpu in [0, 1] {
+                w.on(cpu);
+                w.enter(Input::Reschedule);
+                *turns.entry(w.me()).or_default() += 1;
+            }
+        }
+        assert_eq!(turns.len(), 3);
+        assert!(turns.values().all(|&turns| turns >= 38), "{turns:?}");
+    });
+}
