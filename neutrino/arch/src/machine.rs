@@ -2,7 +2,7 @@
 
 use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, Words};
-use neutrino_abi::signal::Registers;
+use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_abi::trace::Record;
 use neutrino_core::limits::CPUS;
@@ -438,10 +438,10 @@ impl Devices for Machine {
         ipi::reschedule(cpu);
     }
 
-    fn stop_cpu(&mut self, cpu: usize) {
+    fn stop_cpu(&mut self, cpu: usize) -> Option<SignalInfo> {
         let thread = own(&mut self.own, cpu).loaded;
         self.recall(cpu);
-        self.contexts.get_mut(thread).call_again();
+        self.contexts.get_mut(thread).call_again()
     }
 
     fn mask_line(&mut self, line: u32) {

@@ -11,6 +11,7 @@ use crate::list::List;
 use crate::machine::{Machine, Place};
 use crate::memory::FutexKey;
 use crate::thread::{Meaning, Queue, State, Thread, ThreadId, precedes};
+use crate::time::deadline::Follows;
 
 /// The bucket of a key.
 fn bucket(key: &FutexKey) -> usize {
@@ -72,7 +73,7 @@ impl Kernel {
     ) -> Result<Outcome, Errno> {
         let Wait { flags, deadline, bitset, .. } = *wanted;
         let key = self.futex_waitable(m, t, wanted)?;
-        let at = self.point(m, deadline, flags & futex::REALTIME != 0);
+        let (at, follows) = self.limit(m, deadline, flags);
         if at <= m.now() {
             return Err(Errno::ETIMEDOUT);
         }
@@ -82,7 +83,7 @@ impl Kernel {
             (false, true) => Meaning::Join,
         };
         self.futex_block(m, t, State::Futex { key, bitset, meaning }, key);
-        self.deadline_limit(t, at);
+        self.deadline_point(t, at, follows);
         Ok(Outcome::Blocked)
     }
 
@@ -134,6 +135,13 @@ impl Kernel {
         let mut queue = *self.queue_of(key);
         queue.insert_ordered(&mut self.threads, t, precedes);
         *self.queue_of(key) = queue;
+    }
+
+    /// The end of a wait of which `futex` flags say by which clock.
+    pub(crate) fn limit(&self, m: &impl Machine, deadline: u64, flags: u32) -> (u64, Follows) {
+        let is_realtime = flags & futex::REALTIME != 0;
+        let follows = if is_realtime { Follows::Realtime } else { Follows::Nothing };
+        (self.point(m, deadline, is_realtime), follows)
     }
 
     /// A point on the monotonic clock.

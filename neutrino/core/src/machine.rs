@@ -5,7 +5,7 @@
 
 use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, Words};
-use neutrino_abi::signal::Registers;
+use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_abi::trace::Record;
 
@@ -301,9 +301,10 @@ pub trait Devices {
     /// Asks another CPU to enter the kernel.
     fn reschedule(&mut self, cpu: usize);
     /// Waits until another CPU, which runs a thread, is about to enter the kernel, with the thread's
-    /// registers saved; if that was for a call, the thread makes it again when it runs again. What
-    /// the CPU enters the kernel for follows as its next input.
-    fn stop_cpu(&mut self, cpu: usize);
+    /// registers saved; if that was for a call or a fault, the thread makes it again when it runs
+    /// again, and if it was for a trap, its signal is told. What the CPU enters the kernel for follows
+    /// as its next input.
+    fn stop_cpu(&mut self, cpu: usize) -> Option<SignalInfo>;
     /// Masks or unmasks an interrupt line.
     fn mask_line(&mut self, line: u32);
     /// Unmasks it.

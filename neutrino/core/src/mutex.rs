@@ -14,6 +14,10 @@ use crate::machine::{Machine, Place, SpaceSlot};
 use crate::memory::FutexKey;
 use crate::slab::{Id, Slot};
 use crate::thread::{Plain, Queue, State, Thread, ThreadId, linked, precedes};
+use crate::time::deadline::Follows;
+
+/// When a wait ends, and by which clock.
+type Limit = (u64, Follows);
 
 /// Index of a [`Mutex`].
 pub type MutexId = Id<Mutex>;
@@ -108,16 +112,16 @@ impl Kernel {
         t: ThreadId,
         (owner, key): (ThreadId, &FutexKey),
         (deadline, flags): (u64, u32),
-    ) -> Result<u64, Errno> {
+    ) -> Result<Limit, Errno> {
         self.may_wait(t)?;
-        let at = self.point(m, deadline, flags & futex::REALTIME != 0);
+        let (at, follows) = self.limit(m, deadline, flags);
         if at <= m.now() {
             return Err(Errno::ETIMEDOUT);
         }
         if self.mutex_find(owner, key).is_none() && !self.mutexes.has_room(1) {
             return Err(Errno::EAGAIN);
         }
-        Ok(at)
+        Ok((at, follows))
     }
 
     /// Waits for a mutex whose word says that somebody waits.
@@ -126,7 +130,7 @@ impl Kernel {
         m: &mut impl Machine,
         t: ThreadId,
         (owner, key): (ThreadId, FutexKey),
-        (address, at): (u64, u64),
+        (address, (at, follows)): (u64, Limit),
     ) -> Result<Outcome, Errno> {
         let known = self.mutex_find(owner, &key);
         let Some(mutex) = known.or_else(|| self.mutex_add(owner, key)) else {
@@ -138,7 +142,7 @@ impl Kernel {
         waiters.insert_ordered(&mut self.threads, t, precedes);
         self.mutexes[mutex].waiters = waiters;
         self.start_waiting(m, t);
-        self.deadline_limit(t, at);
+        self.deadline_point(t, at, follows);
         self.refresh(m, owner);
         Ok(Outcome::Blocked)
     }

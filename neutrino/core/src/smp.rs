@@ -87,8 +87,8 @@ impl Kernel {
         // Another CPU is on its way into the kernel then, and chooses.
         own.attention = if is_other { Attention::Asked } else { own.attention };
         self.unsettled = true;
-        if is_other {
-            m.stop_cpu(cpu);
+        if is_other && let Some(trap) = m.stop_cpu(cpu) {
+            self.trap_later(t, &trap);
         }
     }
 
@@ -179,7 +179,7 @@ impl Kernel {
         let level = self.threads[current].effective.0;
         let queue = self.cpus.get(cpu).and_then(|own| own.ready.get(usize::from(level)));
         let Some(waiting) = queue.and_then(|queue| queue.first()) else { return false };
-        let mut others = (1..self.online).map(|step| cpu.wrapping_add(step) % self.online.max(1));
+        let mut others = (cpu.wrapping_add(1)..self.online).chain(0..cpu);
         let found = others.find(|&other| {
             self.is_unasked(other) && self.allows(waiting, other) && self.may_turn(other, level)
         });

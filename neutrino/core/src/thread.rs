@@ -61,8 +61,10 @@ pub struct Sending {
 pub enum Asked {
     /// Nothing happened.
     No,
-    /// The unblock pulse was sent; there is one for each message.
-    Yes,
+    /// The unblock pulse was sent, because of a signal; there is one for each message.
+    Interrupted,
+    /// The same, because of a time-out.
+    TimedOut,
 }
 
 /// What a thread does, with what it needs for that.

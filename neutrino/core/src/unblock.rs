@@ -130,7 +130,7 @@ impl Kernel {
             State::Vacant | State::Ready | State::Running | State::Stopped => {}
             State::Reply { channel, asked, .. } if self.channels[channel].has(chf::UNBLOCK) => {
                 if asked == Asked::No {
-                    self.ask_to_leave(m, t, channel);
+                    self.ask_to_leave(m, t, channel, why);
                 }
             }
             State::Nanosleep { remaining } => {
@@ -165,11 +165,13 @@ impl Kernel {
         m: &mut impl Machine,
         t: ThreadId,
         channel: crate::ipc::channel::ChannelId,
+        why: Errno,
     ) {
         let State::Reply { asked, sequence, sending, .. } = &mut self.threads[t].state else {
             return;
         };
-        *asked = Asked::Yes;
+        let timed_out = why == Errno::ETIMEDOUT;
+        *asked = if timed_out { Asked::TimedOut } else { Asked::Interrupted };
         let (sequence, scoid) = (*sequence, u32::from(sending.connection.index()));
         self.check_wait(t);
         let value = crate::ipc::deliver::rcvid(t, sequence);

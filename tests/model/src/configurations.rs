@@ -95,7 +95,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         cpus: 1,
         has_twin: false,
         states: 1_000_000,
-        minimum: 5_250,
+        minimum: 5_722,
     },
     Configuration {
         name: "fast path",
@@ -198,7 +198,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         cpus: 1,
         has_twin: false,
         states: 1_000_000,
-        minimum: 125_000,
+        minimum: 60_000,
     },
     Configuration {
         name: "death of threads",

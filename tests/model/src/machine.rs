@@ -3,7 +3,7 @@
 
 use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, MessagePlace, Words};
-use neutrino_abi::signal::Registers;
+use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_core_explored::limits::{CPUS, THREADS};
 use neutrino_core_explored::machine::{
@@ -221,8 +221,9 @@ impl Devices for ModelMachine {
     fn reschedule(&mut self, cpu: usize) {
         self.asked[cpu] = true;
     }
-    fn stop_cpu(&mut self, cpu: usize) {
+    fn stop_cpu(&mut self, cpu: usize) -> Option<SignalInfo> {
         (self.asked[cpu], self.stopped[cpu]) = (true, true);
+        None
     }
     fn mask_line(&mut self, _: u32) {}
     fn unmask_line(&mut self, _: u32) {}

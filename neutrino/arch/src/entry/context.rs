@@ -10,10 +10,11 @@ use core::mem::offset_of;
 use neutrino_abi::calls::Registers as CallRegisters;
 use neutrino_abi::memory::USER_END;
 use neutrino_abi::message::{Head, Words};
-use neutrino_abi::signal::Registers;
+use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_core::limits::THREADS;
 use neutrino_core::machine::{StartRegisters, ThreadSlot};
 
+use super::dispatch::{BREAKPOINT, STEP, signal_of};
 use crate::cpu::fpu::{Area, Floats};
 use crate::cpu::percpu::Canonical;
 
@@ -293,13 +294,18 @@ impl Context {
         self.frame.r15 = head.dstmsglen;
     }
 
-    /// If the frame is that of a call which was not looked at yet, makes the thread call again when
-    /// it runs again.
-    pub(crate) fn call_again(&mut self) {
+    /// The frame was not looked at yet. A call is made again when the thread runs again, and a fault
+    /// comes again; a trap, which comes behind its instruction, is told.
+    pub(crate) fn call_again(&mut self) -> Option<SignalInfo> {
         /// Bytes of SYSCALL.
         const LENGTH: u64 = 2;
-        if self.frame.kind == KIND_CALL {
-            self.frame.rip = self.frame.rip.wrapping_sub(LENGTH);
+        match self.frame.kind {
+            KIND_CALL => {
+                self.frame.rip = self.frame.rip.wrapping_sub(LENGTH);
+                None
+            }
+            STEP | BREAKPOINT => Some(signal_of(&self.frame)),
+            _ => None,
         }
     }
 

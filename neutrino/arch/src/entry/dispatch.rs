@@ -7,6 +7,7 @@ use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
+use neutrino_abi::signal::SignalInfo;
 use neutrino_abi::signal::number::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
 use neutrino_core::ipc::fast::{Handover, Switch, WordsOf};
 use neutrino_core::machine::{Access, ThreadSlot};
@@ -72,6 +73,9 @@ pub(crate) static SYSTEM: KernelLock<Option<System>> = KernelLock::new(None);
 const FIRST_INTERRUPT: u64 = 32;
 const DEVICE_NOT_AVAILABLE: u64 = 7;
 const PAGE_FAULT: u64 = 14;
+/// Traps: they come behind the instruction that they are of.
+pub(super) const STEP: u64 = 1;
+pub(super) const BREAKPOINT: u64 = 3;
 const SI_KERNEL: i32 = 0x80;
 const FPE_INTDIV: i32 = 1;
 const TRAP_TRACE: i32 = 2;
@@ -263,17 +267,24 @@ fn page_fault(error: u64) -> Input {
 
 /// What Linux makes of exceptions.
 fn exception(frame: &Frame) -> Input {
+    let SignalInfo { number, code, trap, status, value, .. } = signal_of(frame);
+    Input::Exception { signal: number, code, trap, error: status, address: value }
+}
+
+/// The signal that an exception is.
+pub(super) fn signal_of(frame: &Frame) -> SignalInfo {
     let vector = frame.vector();
     let ip = frame.ip();
-    let (signal, code, address) = match vector {
+    let (number, code, value) = match vector {
         0 => (SIGFPE, FPE_INTDIV, ip),
-        1 => (SIGTRAP, TRAP_TRACE, ip),
-        3 => (SIGTRAP, SI_KERNEL, 0),
+        STEP => (SIGTRAP, TRAP_TRACE, ip),
+        BREAKPOINT => (SIGTRAP, SI_KERNEL, 0),
         6 => (SIGILL, ILL_ILLOPN, ip),
         11 | 12 => (SIGBUS, SI_KERNEL, 0),
         16 | 19 => (SIGFPE, fpu::exception_code(vector), ip),
         17 => (SIGBUS, BUS_ADRALN, 0),
         _ => (SIGSEGV, SI_KERNEL, 0),
     };
-    Input::Exception { signal, code, trap: vector as u32, error: frame.error() as u32, address }
+    let (trap, status) = (vector as u32, frame.error() as u32);
+    SignalInfo { number, code, value, status, trap, ..SignalInfo::default() }
 }

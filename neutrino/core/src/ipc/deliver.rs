@@ -176,7 +176,7 @@ impl Kernel {
     ) -> MsgInfo {
         let thread = &self.threads[client];
         let process = &self.processes[thread.process];
-        let asks = if asked == Asked::Yes { MI_UNBLOCK_REQ } else { 0 };
+        let asks = if asked != Asked::No { MI_UNBLOCK_REQ } else { 0 };
         let is_last = self.connections[sending.connection].phase == Phase::Leaving;
         let last = if is_last { MI_LAST } else { 0 };
         MsgInfo {

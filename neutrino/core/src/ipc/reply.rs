@@ -13,8 +13,11 @@ use crate::ipc::receive::ReceiveFrom;
 use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
 use crate::sched::End;
-use crate::thread::{Sending, State, Takes, ThreadId, slot};
+use crate::thread::{Asked, Sending, State, Takes, ThreadId, slot};
 use crate::trace::Answered;
+
+/// As the error of `MsgError`: the one for which the unblock pulse was sent (QNX: -1).
+const AS_ASKED: u32 = u32::MAX;
 
 /// An answer: status, and data in the server's memory.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +157,10 @@ impl Kernel {
         end: End,
     ) -> Result<Outcome, Errno> {
         let (client, sending) = self.client_sending(t, rcvid)?;
-        let number = u16::try_from(errno).map_err(|_| Errno::EINVAL)?;
+        let number = match errno {
+            AS_ASKED => self.why_asked(client).number(),
+            errno => u16::try_from(errno).map_err(|_| Errno::EINVAL)?,
+        };
         let result = match number {
             0 => Ok(0),
             number => Err(Errno::from_number(number).unwrap_or(Errno::EIO)),
@@ -165,6 +171,13 @@ impl Kernel {
         self.trace_reply(t, client, rcvid, Answered::Error(number));
         self.wake_at(m, client, result, end);
         Ok(Outcome::DONE)
+    }
+
+    /// Why a client wanted to leave.
+    fn why_asked(&self, client: ThreadId) -> Errno {
+        let is_late =
+            matches!(self.threads[client].state, State::Reply { asked: Asked::TimedOut, .. });
+        if is_late { Errno::ETIMEDOUT } else { Errno::EINTR }
     }
 
     /// `MsgReplyReceive`: the failure of the reply is ignored.

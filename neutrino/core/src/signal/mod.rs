@@ -211,6 +211,11 @@ impl Kernel {
         }
     }
 
+    /// A thread that was taken off its CPU had met a trap: it gets its signal when it runs again.
+    pub(crate) fn trap_later(&mut self, t: ThreadId, info: &SignalInfo) {
+        self.add_pending(Holder::Thread(t), info, None);
+    }
+
     fn add_pending(&mut self, holder: Holder, info: &SignalInfo, timer: Option<TimerId>) {
         let one = bit(info.number);
         let is_new = self.pending_mut(holder).set & one == 0;

@@ -1,7 +1,7 @@
 //! Stopping, continuing and ending a process.
 
-use neutrino_abi::pulse;
 use neutrino_abi::signal::SignalInfo;
+use neutrino_abi::{Errno, pulse};
 
 use crate::Kernel;
 use crate::ipc::pulse::{NewPulse, Owner};
@@ -155,7 +155,7 @@ impl Kernel {
             && self.channels[channel].has(neutrino_abi::message::chf::UNBLOCK)
         {
             if self.threads[t].unblock_pulse.is_none() {
-                self.ask_to_leave(m, t, channel);
+                self.ask_to_leave(m, t, channel, Errno::EINTR);
             }
             // The pulse outlives the thread.
             if let Some(pulse) = self.threads[t].unblock_pulse {

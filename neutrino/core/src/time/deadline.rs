@@ -18,11 +18,21 @@ pub enum Who {
     Timer(TimerId),
 }
 
+/// Whether a deadline moves when the wall clock is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Follows {
+    /// It is so far away, or a point of the monotonic clock.
+    Nothing,
+    /// It is a point of the wall clock.
+    Realtime,
+}
+
 /// A deadline of a thread or a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Deadline {
     /// When, on the monotonic clock.
     pub(crate) at: u64,
+    pub(crate) follows: Follows,
 }
 
 /// Where in the heap a deadline is: its index and one, or 0.
@@ -170,7 +180,7 @@ impl Kernel {
 
     /// A waiting thread goes on at this time at the latest.
     pub(crate) fn deadline_set(&mut self, t: ThreadId, at: u64) {
-        self.threads[t].deadline = Some(Deadline { at });
+        self.threads[t].deadline = Some(Deadline { at, follows: Follows::Nothing });
         self.threads[t].plain = Plain::NO;
         self.heap_set(Who::Thread(t), at);
     }
@@ -181,6 +191,35 @@ impl Kernel {
         let is_earlier = self.threads[t].deadline.is_none_or(|known| at < known.at);
         if at != FOREVER && is_earlier {
             self.deadline_set(t, at);
+        }
+    }
+
+    /// As [`Kernel::deadline_limit`], for a limit that may be a point of the wall clock.
+    pub(crate) fn deadline_point(&mut self, t: ThreadId, at: u64, follows: Follows) {
+        self.deadline_limit(t, at);
+        if let Some(known) = &mut self.threads[t].deadline
+            && known.at == at
+        {
+            known.follows = follows;
+        }
+    }
+
+    /// The wall clock was set forward (or back) by so much: what is due at one of its points moves.
+    // Bound: the tables of threads and timers.
+    pub(crate) fn realtime_moved(&mut self, by: i64) {
+        let mut next = self.threads.first_from(0);
+        while let Some(t) = next {
+            next = self.threads.first_from(t.index());
+            if let Some(Deadline { at, follows: Follows::Realtime }) = self.threads[t].deadline {
+                let at = at.saturating_sub_signed(by);
+                self.threads[t].deadline = Some(Deadline { at, follows: Follows::Realtime });
+                self.heap_set(Who::Thread(t), at);
+            }
+        }
+        let mut next = self.timers.first_from(0);
+        while let Some(timer) = next {
+            next = self.timers.first_from(timer.index());
+            self.timer_moved(timer, by);
         }
     }
 

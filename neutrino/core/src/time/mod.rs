@@ -8,7 +8,7 @@ use crate::Kernel;
 use crate::call::Outcome;
 use crate::machine::{Machine, Place};
 use crate::thread::{Plain, State, ThreadId, Timeout};
-use crate::time::deadline::Who;
+use crate::time::deadline::{Follows, Who};
 
 pub mod deadline;
 pub mod timer;
@@ -55,7 +55,10 @@ impl Kernel {
             let time: u64 = self.load(m, Place { space, address: new })?;
             let time = i64::try_from(time).map_err(|_| Errno::EINVAL)?;
             self.store_optional(m, Place { space, address: old }, &now)?;
-            m.set_realtime_offset(time.saturating_sub_unsigned(m.now()));
+            let offset = time.saturating_sub_unsigned(m.now());
+            let moved = offset.saturating_sub(m.time().realtime_offset);
+            m.set_realtime_offset(offset);
+            self.realtime_moved(moved);
             return Ok(Outcome::DONE);
         }
         self.store_optional(m, Place { space, address: old }, &now)?;
@@ -77,18 +80,17 @@ impl Kernel {
             clock::MONOTONIC => false,
             _ => return Err(Errno::EINVAL),
         };
-        let at = if flags & TIMER_ABSTIME != 0 {
-            self.point(m, time, is_realtime)
-        } else {
-            m.now().saturating_add(time)
-        };
+        let is_point = flags & TIMER_ABSTIME != 0;
+        let at =
+            if is_point { self.point(m, time, is_realtime) } else { m.now().saturating_add(time) };
         if at <= m.now() {
             return Ok(Outcome::DONE);
         }
         self.may_wait(t)?;
         self.transition(t, State::Nanosleep { remaining });
         self.start_waiting(m, t);
-        self.deadline_limit(t, at);
+        let follows = if is_point && is_realtime { Follows::Realtime } else { Follows::Nothing };
+        self.deadline_point(t, at, follows);
         Ok(Outcome::Blocked)
     }
 

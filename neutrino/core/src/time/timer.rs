@@ -15,7 +15,7 @@ use crate::process::ProcessId;
 use crate::signal::QueuedId;
 use crate::slab::{Id, Slot};
 use crate::thread::ThreadId;
-use crate::time::deadline::{Position, Who};
+use crate::time::deadline::{Follows, Position, Who};
 
 /// Index of a [`Timer`].
 pub type TimerId = Id<Timer>;
@@ -28,6 +28,7 @@ pub struct Timer {
     action: Action,
     /// Next expiry on the monotonic clock; none: disarmed.
     next: Option<u64>,
+    follows: Follows,
     interval: u64,
     /// Expiries that its last pulse or signal also stands for.
     overruns: u32,
@@ -45,6 +46,7 @@ impl Slot for Timer {
         clock: 0,
         action: Action::None,
         next: None,
+        follows: Follows::Nothing,
         interval: 0,
         overruns: 0,
         missed: 0,
@@ -107,7 +109,8 @@ impl Kernel {
         self.store_optional(m, Place { space, address: old }, &before)?;
         // Commit: nothing below fails.
         let is_realtime = self.timers[id].clock == clock::REALTIME;
-        let next = match (setting.nsec, flags & TIMER_ABSTIME != 0) {
+        let is_point = flags & TIMER_ABSTIME != 0;
+        let next = match (setting.nsec, is_point) {
             (0, _) => None,
             (at, true) => Some(self.point(m, at, is_realtime)),
             (distance, false) => Some(m.now().saturating_add(distance)),
@@ -115,11 +118,22 @@ impl Kernel {
         self.heap_remove(Who::Timer(id));
         let own = &mut self.timers[id];
         (own.next, own.interval) = (next, setting.interval_nsec);
+        own.follows = if is_point && is_realtime { Follows::Realtime } else { Follows::Nothing };
         (own.overruns, own.missed) = (0, 0);
         if let Some(at) = next {
             self.heap_set(Who::Timer(id), at);
         }
         Ok(Outcome::DONE)
+    }
+
+    /// The wall clock was set forward (or back) by so much.
+    pub(crate) fn timer_moved(&mut self, id: TimerId, by: i64) {
+        let timer = &mut self.timers[id];
+        if let (Some(at), Follows::Realtime) = (timer.next, timer.follows) {
+            let at = at.saturating_sub_signed(by);
+            timer.next = Some(at);
+            self.heap_set(Who::Timer(id), at);
+        }
     }
 
     fn timer_setting(&self, m: &impl Machine, id: TimerId) -> Itimer {

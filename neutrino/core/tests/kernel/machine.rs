@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use neutrino_abi::info::Framebuffer;
 use neutrino_abi::message::{Head, Words};
-use neutrino_abi::signal::Registers;
+use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_abi::trace::Record;
 use neutrino_core::machine::{
@@ -34,6 +34,8 @@ pub(crate) struct Recorder {
     pub(crate) off: Option<u64>,
     pub(crate) traced: Vec<Record>,
     pub(crate) is_half_full: bool,
+    /// What the next thread that is stopped had trapped for.
+    pub(crate) trapped: Option<SignalInfo>,
 }
 
 impl Recorder {
@@ -54,6 +56,7 @@ impl Recorder {
             off: None,
             traced: Vec::new(),
             is_half_full: false,
+            trapped: None,
         }
     }
 }
@@ -196,7 +199,9 @@ impl Devices for Recorder {
         self.armed = deadline;
     }
     fn reschedule(&mut self, _: usize) {}
-    fn stop_cpu(&mut self, _: usize) {}
+    fn stop_cpu(&mut self, _: usize) -> Option<SignalInfo> {
+        self.trapped.take()
+    }
     fn mask_line(&mut self, line: u32) {
         self.masked.push(line);
     }

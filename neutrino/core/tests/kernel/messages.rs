@@ -4,6 +4,7 @@ use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
 use neutrino_abi::message::chf;
 use neutrino_abi::pulse;
+use neutrino_abi::time::timeout;
 
 use crate::world::{BUFFER, DATA, INFO, World, read_pulse, world};
 
@@ -348,5 +349,22 @@ fn a_thread_that_a_pulse_wakes_runs_for_who_queued_meanwhile() {
         w.call(&Call::MsgSendPulse { coid, priority: 15, code: 1, value: 0 });
         assert_eq!(w.me(), server);
         assert_eq!(w.kernel.priority_of(server), 60);
+    });
+}
+
+#[test]
+fn a_server_may_answer_with_the_reason_for_which_its_client_wants_to_leave() {
+    world(|w| {
+        let (chid, coid) = w.channel(chf::UNBLOCK);
+        w.spawn(30);
+        let client = w.me();
+        w.ok(&Call::TimerTimeout { states: timeout::REPLY, time: 1000, flags: 0 });
+        let (message, reply) = (BUFFER, BUFFER);
+        w.blocks(&Call::MsgSend { coid, message, parts: -8, reply, reply_parts: -8, extra: 0 });
+        let rcvid = w.ok(&receive(chid));
+        w.wait(2000);
+        assert_eq!(w.ok(&receive(chid)), 0, "the unblock pulse");
+        w.call(&Call::MsgError { rcvid, errno: u32::MAX });
+        assert_eq!(w.result_of(client), Some(Errno::ETIMEDOUT.to_result()));
     });
 }

@@ -2,8 +2,9 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
+use neutrino_abi::process::thread_ctl;
 use neutrino_abi::pulse;
-use neutrino_abi::signal::{disposition, how, number};
+use neutrino_abi::signal::{SignalInfo, disposition, how, number};
 use neutrino_abi::time::FOREVER;
 use neutrino_core::Input;
 use neutrino_core::machine::Access;
@@ -129,5 +130,27 @@ fn a_bad_access_ends_the_process_and_tells_the_manager() {
         assert_eq!(w.me(), main);
         assert_eq!(w.result_of(main), Some(0), "a pulse");
         assert_eq!(read_pulse(w), (pulse::PROCESS_TERMINATE, u64::from(pid), 1));
+    });
+}
+
+#[test]
+fn a_trap_of_a_thread_that_another_cpu_stops_is_told_when_it_runs_again() {
+    world(|w| {
+        w.kernel.add_cpu();
+        let tid = w.spawn(20);
+        let ctl = |command| Call::ThreadCtl { process: 0, tid, command, value: 0 };
+        w.on(1);
+        w.enter(Input::Reschedule);
+        let other = w.me();
+        let trap = 1 << (number::SIGTRAP - 1);
+        w.ok(&Call::SignalProcmask { how: how::BLOCK, set: trap, old: 0 });
+        w.on(0);
+        w.machine.trapped = Some(SignalInfo { number: number::SIGTRAP, ..SignalInfo::default() });
+        w.ok(&ctl(thread_ctl::HOLD));
+        w.ok(&ctl(thread_ctl::CONTINUE));
+        w.on(1);
+        w.enter(Input::Reschedule);
+        assert_eq!(w.me(), other);
+        assert_eq!(w.ok(&Call::SignalPending {}), trap);
     });
 }

@@ -2,10 +2,13 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::{Call, futex};
+use neutrino_abi::event::Event;
 use neutrino_abi::handle::ready;
 use neutrino_abi::signal::how;
-use neutrino_abi::time::{FOREVER, clock, timeout};
+use neutrino_abi::time::{FOREVER, Itimer, TIMER_ABSTIME, clock, timeout};
+use neutrino_abi::wire::Wire;
 use neutrino_core::Input;
+use neutrino_core::machine::Devices;
 
 use crate::world::{INFO, WORD, World, read_pulse, receive, world};
 
@@ -225,5 +228,71 @@ fn three_equals_take_turns_on_two_cpus() {
         }
         assert_eq!(turns.len(), 3);
         assert!(turns.values().all(|&turns| turns >= 38), "{turns:?}");
+    });
+}
+
+/// Sets the wall clock so much forward.
+fn set_forward(w: &mut World, by: i64) {
+    let now = w.machine.now.saturating_add_signed(w.machine.time().realtime_offset + by);
+    w.poke(WORD, &now.to_le_bytes());
+    w.ok(&Call::ClockTime { clock: clock::REALTIME, new: WORD, old: 0 });
+}
+
+#[test]
+fn points_of_the_wall_clock_move_when_it_is_set_and_distances_do_not() {
+    world(|w| {
+        let start = w.machine.now;
+        let sleep = |time, flags| Call::ClockNanosleep {
+            clock: clock::REALTIME,
+            flags,
+            time,
+            remaining: 0,
+        };
+        w.spawn(30);
+        let by_point = w.me();
+        w.blocks(&sleep(start + 9000, TIMER_ABSTIME));
+        w.spawn(30);
+        let by_distance = w.me();
+        w.blocks(&sleep(9000, 0));
+        set_forward(w, 5000);
+        w.wait(4000);
+        assert_eq!((w.me(), w.result_of(by_point)), (by_point, Some(0)));
+        assert_eq!(w.result_of(by_distance), None);
+        w.blocks(&sleep(start + 5000 + 9000, TIMER_ABSTIME));
+        set_forward(w, -3000);
+        w.wait(5000);
+        assert_eq!((w.me(), w.result_of(by_distance)), (by_distance, Some(0)));
+        w.blocks(&sleep(1 << 40, 0));
+        w.machine.results.remove(&by_point.0);
+        w.wait(2000);
+        assert_eq!(w.result_of(by_point), None);
+        w.wait(1000);
+        assert_eq!(w.result_of(by_point), Some(0));
+    });
+}
+
+#[test]
+fn timers_of_the_wall_clock_move_with_it() {
+    world(|w| {
+        let start = w.machine.now;
+        let (chid, coid) = w.channel(0);
+        let event = Event {
+            notify: neutrino_abi::event::kind::PULSE,
+            target: coid,
+            code: 3,
+            priority: 20,
+            value: 0,
+        };
+        w.poke(INFO, event.bytes());
+        let timer = w.number(&Call::TimerCreate { clock: clock::REALTIME, event: INFO });
+        let setting = Itimer { nsec: start + 9000, interval_nsec: 0 };
+        w.poke(INFO, setting.bytes());
+        w.ok(&Call::TimerSettime { timer, flags: TIMER_ABSTIME, new: INFO, old: 0 });
+        set_forward(w, 5000);
+        w.blocks(&receive(chid));
+        w.wait(3999);
+        assert_eq!(w.running, None);
+        w.wait(1);
+        assert_eq!(read_pulse(w).0, 3);
     });
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use neutrino_abi::info::Framebuffer;
 use neutrino_abi::memory::PAGE_SIZE;
 use neutrino_abi::message::{Head, Words};
-use neutrino_abi::signal::Registers;
+use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_core::machine::{
     Access, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange,
@@ -265,7 +265,9 @@ impl Devices for TestMachine {
     }
     fn arm_timer(&mut self, _: u64) {}
     fn reschedule(&mut self, _: usize) {}
-    fn stop_cpu(&mut self, _: usize) {}
+    fn stop_cpu(&mut self, _: usize) -> Option<SignalInfo> {
+        None
+    }
     fn mask_line(&mut self, _: u32) {}
     fn unmask_line(&mut self, _: u32) {}
     fn has_line(&self, _: u32) -> bool {
