@@ -1,16 +1,17 @@
 //! Messages with a path.
 
-use crate::attributes::right;
+use crate::attributes::{Attributes, right};
 use crate::engine::Engine;
 use crate::mount::Mount;
 use crate::ocb::Ocb;
 use crate::request::Request;
 use crate::server::{Node, Opening, Outcome, Server, Taking};
 use crate::walk::{Start, Walked, walk};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use io_msg::connect::{self, Connect, ConnectReply, FLAG_EXECUTE, FLAG_NOFOLLOW, subtype};
 use io_msg::io::{Chown, Space, Utime};
-use io_msg::stat::{mode, open};
+use io_msg::stat::{Stat, mode, open};
 use neutrino_rt::Errno;
 use neutrino_rt::abi::handle::ready;
 use neutrino_rt::message;
@@ -20,6 +21,8 @@ use zerocopy::{FromBytes, IntoBytes};
 pub(crate) enum Done {
     /// With a reply and data.
     Reply(ConnectReply, Vec<u8>),
+    /// With the status of a file.
+    Status(Stat),
     /// Elsewhere: which path (0, or 1 for the second), and where.
     Redirect(u32, Vec<u8>),
 }
@@ -35,29 +38,35 @@ impl Done {
 }
 
 /// A connect message with its paths, and where they start.
-pub(crate) struct Asked {
+pub(crate) struct Asked<'a> {
     pub(crate) message: Connect,
     pub(crate) mount: usize,
     pub(crate) start: Start,
-    pub(crate) path: Vec<u8>,
-    pub(crate) extra: Vec<u8>,
+    pub(crate) path: Cow<'a, [u8]>,
+    pub(crate) extra: Cow<'a, [u8]>,
+}
+
+/// Puts a reply and its data together.
+fn answer(request: &mut Request<'_>, reply: ConnectReply, data: &[u8]) -> Outcome {
+    let reply = ConnectReply { data_length: data.len() as u32, ..reply };
+    request.reply.clear();
+    request.reply.reserve(size_of::<ConnectReply>() + data.len());
+    request.reply.extend_from_slice(reply.as_bytes());
+    request.reply.extend_from_slice(data);
+    Outcome::Reply(Ok(0))
 }
 
 impl<S: Server> Engine<S> {
     pub(crate) fn connect(&mut self, request: &mut Request<'_>, message: &Connect) -> Outcome {
-        let (reply, data) = match self.connect_to(request, message) {
-            Ok(Done::Reply(reply, data)) => (reply, data),
+        match self.connect_to(request, message) {
+            Ok(Done::Reply(reply, data)) => answer(request, reply, &data),
+            Ok(Done::Status(stat)) => answer(request, ConnectReply::default(), stat.as_bytes()),
             Ok(Done::Redirect(which, path)) => {
                 let result = connect::RESULT_REDIRECT;
-                (ConnectReply { result, which, ..ConnectReply::default() }, path)
+                answer(request, ConnectReply { result, which, ..ConnectReply::default() }, &path)
             }
-            Err(errno) => return Outcome::Reply(Err(errno)),
-        };
-        let reply = ConnectReply { data_length: data.len() as u32, ..reply };
-        request.reply.clear();
-        request.reply.extend_from_slice(reply.as_bytes());
-        request.reply.extend_from_slice(&data);
-        Outcome::Reply(Ok(0))
+            Err(errno) => Outcome::Reply(Err(errno)),
+        }
     }
 
     fn connect_to(&mut self, request: &Request<'_>, message: &Connect) -> Result<Done, Errno> {
@@ -86,7 +95,8 @@ impl<S: Server> Engine<S> {
                 let ioflag = open::RDWR | message.ioflag & open::NONBLOCK;
                 let message = Connect { ioflag, flags: 0, ..*message };
                 let place = (Vec::new(), readiness);
-                let coid = self.bind(request, asked.mount, node, &message, place)?;
+                let bound = (node, self.kind_of(node));
+                let coid = self.bind(request, asked.mount, bound, &message, place)?;
                 Ok(Done::Reply(ConnectReply { coid, ..ConnectReply::default() }, Vec::new()))
             }
             subtype::READLINK
@@ -102,15 +112,15 @@ impl<S: Server> Engine<S> {
     }
 
     /// Where the path starts: a mount, or an open directory.
-    fn asked(&self, request: &Request<'_>, message: &Connect) -> Result<Asked, Errno> {
+    fn asked<'a>(&self, request: &Request<'a>, message: &Connect) -> Result<Asked<'a>, Errno> {
         let head = size_of::<Connect>();
         let (path_length, extra_length) =
             (message.path_length as usize, message.extra_length as usize);
         if path_length >= connect::PATH_MAX || extra_length > connect::PATH_MAX {
             return Err(Errno::ENAMETOOLONG);
         }
-        let path = request.data(head, path_length)?;
-        let extra = request.data(head + path_length, extra_length)?;
+        let path = request.bytes_at(head, path_length)?;
+        let extra = request.bytes_at(head + path_length, extra_length)?;
         let badge = request.head.badge;
         let (mount, start) = match Mount::index(badge) {
             Some(index) => {
@@ -129,7 +139,7 @@ impl<S: Server> Engine<S> {
     pub(crate) fn walk(
         &mut self,
         request: &Request<'_>,
-        asked: &Asked,
+        asked: &Asked<'_>,
         path: &[u8],
         flags: u32,
     ) -> Result<Walked, Errno> {
@@ -137,15 +147,21 @@ impl<S: Server> Engine<S> {
         walk(&mut self.server, mount, request, asked.start.clone(), path, flags)
     }
 
-    fn open(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
+    fn open(&mut self, request: &Request<'_>, asked: &Asked<'_>) -> Result<Done, Errno> {
         let Connect { ioflag, flags, mode: permissions, .. } = asked.message;
         let exclusive = ioflag & open::CREAT != 0 && ioflag & open::EXCL != 0;
         let nofollow = exclusive || ioflag & open::NOFOLLOW != 0;
         let walk_flags = if nofollow { flags | FLAG_NOFOLLOW } else { flags };
-        let (node, path, is_new) = match self.walk(request, asked, &asked.path, walk_flags)? {
+        let (node, path, known) = match self.walk(request, asked, &asked.path, walk_flags)? {
             Walked::Redirect(path) => return Ok(Done::Redirect(0, path)),
             Walked::Found(_) if exclusive => return Err(Errno::EEXIST),
-            Walked::Found(found) => (found.node, found.path, false),
+            Walked::Found(found) => {
+                let attributes = match found.attributes {
+                    Some(attributes) => attributes,
+                    None => self.server.attributes(found.node)?,
+                };
+                (found.node, found.path, Some(attributes))
+            }
             Walked::Missing { directory, name, path, must_be_directory } => {
                 if ioflag & open::CREAT == 0 {
                     return Err(Errno::ENOENT);
@@ -154,11 +170,11 @@ impl<S: Server> Engine<S> {
                     return Err(Errno::EISDIR);
                 }
                 let kind = mode::IFREG | permissions & 0o7777;
-                (self.create(request, directory, &name, kind, 0)?, path, true)
+                (self.create(request, directory, &name, kind, 0)?, path, None)
             }
         };
-        if !is_new {
-            self.may_open(request, node, &asked.message)?;
+        if let Some(attributes) = &known {
+            may_open(request, attributes, &asked.message)?;
         }
         let (node, readiness) = if ioflag & open::PATH != 0 {
             (node, 0)
@@ -169,10 +185,11 @@ impl<S: Server> Engine<S> {
             }
         };
         let attributes = self.server.attributes(node)?;
-        if ioflag & open::TRUNC != 0 && !is_new && attributes.is_file() {
+        if ioflag & open::TRUNC != 0 && known.is_some() && attributes.is_file() {
             self.server.truncate(node, 0)?;
         }
-        let coid = self.bind(request, asked.mount, node, &asked.message, (path, readiness))?;
+        let bound = (node, attributes.kind());
+        let coid = self.bind(request, asked.mount, bound, &asked.message, (path, readiness))?;
         Ok(Done::Reply(
             ConnectReply { coid, mode: attributes.mode, ..ConnectReply::default() },
             Vec::new(),
@@ -184,7 +201,7 @@ impl<S: Server> Engine<S> {
         &mut self,
         request: &Request<'_>,
         mount: usize,
-        node: Node,
+        (node, kind): (Node, u32),
         message: &Connect,
         (path, readiness): (Vec<u8>, u32),
     ) -> Result<i32, Errno> {
@@ -198,7 +215,6 @@ impl<S: Server> Engine<S> {
                 return Err(errno);
             }
         };
-        let kind = self.server.attributes(node).map_or(0, |attributes| attributes.kind());
         let mut ocb = Ocb {
             node,
             kind,
@@ -220,44 +236,15 @@ impl<S: Server> Engine<S> {
         i32::try_from(granted.coid).map_err(|_| Errno::EIO)
     }
 
-    fn may_open(
-        &mut self,
-        request: &Request<'_>,
-        node: Node,
-        message: &Connect,
-    ) -> Result<(), Errno> {
-        let attributes = self.server.attributes(node)?;
-        let ioflag = message.ioflag;
-        if ioflag & open::DIRECTORY != 0 && !attributes.is_directory() {
-            return Err(Errno::ENOTDIR);
-        }
-        if ioflag & open::PATH != 0 {
-            return Ok(());
-        }
-        if attributes.is_link() {
-            return Err(Errno::ELOOP);
-        }
-        let access = ioflag & open::ACCMODE;
-        let writes = access != open::RDONLY || ioflag & open::TRUNC != 0;
-        if attributes.is_directory() && (writes || ioflag & open::CREAT != 0) {
-            return Err(Errno::EISDIR);
-        }
-        if message.flags & FLAG_EXECUTE != 0 {
-            if !attributes.is_file() {
-                return Err(Errno::EACCES);
-            }
-            return request.check(&attributes, right::EXECUTE, 0);
-        }
-        let reads = access == open::RDONLY || access == open::RDWR;
-        let rights = if reads { right::READ } else { 0 } | if writes { right::WRITE } else { 0 };
-        request.check(&attributes, rights, 0)
+    fn kind_of(&self, node: Node) -> u32 {
+        self.server.attributes(node).map_or(0, |attributes| attributes.kind())
     }
 
     /// Opens two nodes that were made together.
     fn bind_pair(
         &mut self,
         request: &Request<'_>,
-        asked: &Asked,
+        asked: &Asked<'_>,
         (first, second): (Node, Node),
         access: [u32; 2],
     ) -> Result<Done, Errno> {
@@ -267,27 +254,32 @@ impl<S: Server> Engine<S> {
         let readiness = |message: &Connect| {
             if message.ioflag & open::ACCMODE == open::RDONLY { 0 } else { ready::OUT }
         };
+        let (first, second) = ((first, self.kind_of(first)), (second, self.kind_of(second)));
         let coid = self.bind(request, asked.mount, first, &one, (Vec::new(), readiness(&one)))?;
         let coid2 = self.bind(request, asked.mount, second, &two, (Vec::new(), readiness(&two)))?;
         Ok(Done::Reply(ConnectReply { coid, coid2, ..ConnectReply::default() }, Vec::new()))
     }
 
     /// Operations on a node that exists.
-    fn on_node(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
+    fn on_node(&mut self, request: &Request<'_>, asked: &Asked<'_>) -> Result<Done, Errno> {
         let mut flags = asked.message.flags;
         if asked.message.subtype == subtype::READLINK {
             flags |= FLAG_NOFOLLOW;
         }
-        let node = match self.walk(request, asked, &asked.path, flags)? {
+        let found = match self.walk(request, asked, &asked.path, flags)? {
             Walked::Redirect(path) => return Ok(Done::Redirect(0, path)),
             Walked::Missing { .. } => return Err(Errno::ENOENT),
-            Walked::Found(found) => found.node,
+            Walked::Found(found) => found,
         };
-        let attributes = self.server.attributes(node)?;
+        let node = found.node;
+        let attributes = match found.attributes {
+            Some(attributes) => attributes,
+            None => self.server.attributes(node)?,
+        };
         let bits = asked.message.mode;
         match asked.message.subtype {
             subtype::READLINK => Ok(Done::data(&self.server.read_link(request, node)?)),
-            subtype::STAT => Ok(Done::data(attributes.stat(self.server.device()).as_bytes())),
+            subtype::STAT => Ok(Done::Status(attributes.stat(self.server.device()))),
             subtype::STATVFS => Ok(Done::data(self.server.statfs()?.as_bytes())),
             subtype::ACCESS => {
                 request.check(&attributes, bits & 7, flags)?;
@@ -319,4 +311,36 @@ impl<S: Server> Engine<S> {
             _ => Err(Errno::ENOSYS),
         }
     }
+}
+
+/// Whether the client may open a file as it wants to.
+fn may_open(
+    request: &Request<'_>,
+    attributes: &Attributes,
+    message: &Connect,
+) -> Result<(), Errno> {
+    let ioflag = message.ioflag;
+    if ioflag & open::DIRECTORY != 0 && !attributes.is_directory() {
+        return Err(Errno::ENOTDIR);
+    }
+    if ioflag & open::PATH != 0 {
+        return Ok(());
+    }
+    if attributes.is_link() {
+        return Err(Errno::ELOOP);
+    }
+    let access = ioflag & open::ACCMODE;
+    let writes = access != open::RDONLY || ioflag & open::TRUNC != 0;
+    if attributes.is_directory() && (writes || ioflag & open::CREAT != 0) {
+        return Err(Errno::EISDIR);
+    }
+    if message.flags & FLAG_EXECUTE != 0 {
+        if !attributes.is_file() {
+            return Err(Errno::EACCES);
+        }
+        return request.check(attributes, right::EXECUTE, 0);
+    }
+    let reads = access == open::RDONLY || access == open::RDWR;
+    let rights = if reads { right::READ } else { 0 } | if writes { right::WRITE } else { 0 };
+    request.check(attributes, rights, 0)
 }

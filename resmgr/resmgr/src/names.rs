@@ -46,7 +46,7 @@ impl<S: Server> Engine<S> {
         })
     }
 
-    pub(crate) fn make(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
+    pub(crate) fn make(&mut self, request: &Request<'_>, asked: &Asked<'_>) -> Result<Done, Errno> {
         let Connect { mode: kind, rdev, .. } = asked.message;
         let (directory, name, must_be_directory) =
             match self.walk(request, asked, &asked.path, FLAG_NOFOLLOW)? {
@@ -69,7 +69,11 @@ impl<S: Server> Engine<S> {
         Ok(Done::plain())
     }
 
-    pub(crate) fn symlink(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
+    pub(crate) fn symlink(
+        &mut self,
+        request: &Request<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<Done, Errno> {
         if asked.extra.is_empty() {
             return Err(Errno::ENOENT);
         }
@@ -85,7 +89,7 @@ impl<S: Server> Engine<S> {
         }
     }
 
-    pub(crate) fn link(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
+    pub(crate) fn link(&mut self, request: &Request<'_>, asked: &Asked<'_>) -> Result<Done, Errno> {
         let flags = asked.message.flags;
         let found = match self.walk(request, asked, &asked.path, flags)? {
             Walked::Redirect(path) => return Ok(Done::Redirect(0, path)),
@@ -109,7 +113,7 @@ impl<S: Server> Engine<S> {
 
     /// Checks that the client may take a name out of a directory.
     fn may_remove(&mut self, request: &Request<'_>, found: &Found) -> Result<Attributes, Errno> {
-        if found.name.is_empty() {
+        if found.name().is_empty() {
             return Err(Errno::EBUSY);
         }
         let parent = self.server.attributes(found.directory)?;
@@ -122,7 +126,11 @@ impl<S: Server> Engine<S> {
         Ok(node)
     }
 
-    pub(crate) fn unlink(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
+    pub(crate) fn unlink(
+        &mut self,
+        request: &Request<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<Done, Errno> {
         let directory_wanted = asked.message.mode & connect::REMOVE_DIRECTORY != 0;
         if directory_wanted && asked.path.ends_with(b".") && !asked.path.ends_with(b"..") {
             let last = asked.path.rsplit(|&byte| byte == b'/').next();
@@ -141,7 +149,7 @@ impl<S: Server> Engine<S> {
             (false, true) => return Err(Errno::EISDIR),
             (true, true) | (false, false) => {}
         }
-        self.server.unlink(found.directory, &found.name, found.node)?;
+        self.server.unlink(found.directory, found.name(), found.node)?;
         self.maybe_released(found.node);
         Ok(Done::plain())
     }
@@ -152,7 +160,11 @@ impl<S: Server> Engine<S> {
         }
     }
 
-    pub(crate) fn rename(&mut self, request: &Request<'_>, asked: &Asked) -> Result<Done, Errno> {
+    pub(crate) fn rename(
+        &mut self,
+        request: &Request<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<Done, Errno> {
         const NOREPLACE: u32 = 1;
         let from = match self.walk(request, asked, &asked.path, FLAG_NOFOLLOW)? {
             Walked::Redirect(path) => return Ok(Done::Redirect(0, path)),
@@ -168,7 +180,7 @@ impl<S: Server> Engine<S> {
                 }
                 Walked::Found(to) => {
                     self.may_replace(request, &moved, &to)?;
-                    (to.directory, to.name, to.path, Some(to.node))
+                    (to.directory, to.name().to_vec(), to.path, Some(to.node))
                 }
                 Walked::Missing { must_be_directory: true, .. } if !moved.is_directory() => {
                     return Err(Errno::ENOTDIR);
@@ -182,7 +194,7 @@ impl<S: Server> Engine<S> {
         if replaced == Some(from.node) {
             return Ok(Done::plain());
         }
-        self.server.rename((from.directory, &from.name), (directory, &name))?;
+        self.server.rename((from.directory, from.name()), (directory, &name))?;
         self.ocbs.renamed((asked.mount, from.node), &from.path, &path);
         if let Some(node) = replaced {
             self.maybe_released(node);

@@ -1,6 +1,7 @@
 //! One request of a client.
 
 use crate::attributes::{Attributes, Identity, check};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 use io_msg::connect::FLAG_REAL_IDS;
@@ -65,6 +66,17 @@ impl<'a> Request<'a> {
         let mut data = alloc::vec![0; length];
         let n = message::read(self.rcvid, &mut data, offset as u64)?;
         if n == length { Ok(data) } else { Err(Errno::EBADMSG) }
+    }
+
+    /// As [`Request::data`], without a copy if the server has received them already.
+    ///
+    /// # Errors
+    /// As that.
+    pub(crate) fn bytes_at(&self, offset: usize, length: usize) -> Result<Cow<'a, [u8]>, Errno> {
+        match self.inline(offset, length) {
+            Some(bytes) => Ok(Cow::Borrowed(bytes)),
+            None => self.data(offset, length).map(Cow::Owned),
+        }
     }
 
     /// As [`Request::data`], if the server has received them already.

@@ -35,12 +35,21 @@ pub(crate) enum Walked {
 pub(crate) struct Found {
     /// The directory that the last name is in (the node itself for a root).
     pub(crate) directory: Node,
-    /// The last name; empty if the path ended in `.`, `..` or at the start.
-    pub(crate) name: Vec<u8>,
     /// The node.
     pub(crate) node: Node,
+    /// Its attributes, if the walk came to know them.
+    pub(crate) attributes: Option<Attributes>,
     /// Its path below the mount.
     pub(crate) path: Vec<u8>,
+    /// Bytes of the last name, at the end of the path.
+    name_length: usize,
+}
+
+impl Found {
+    /// The last name; empty if the path ended in `.`, `..` or at the start.
+    pub(crate) fn name(&self) -> &[u8] {
+        self.path.get(self.path.len() - self.name_length..).unwrap_or_default()
+    }
 }
 
 /// A place to start from.
@@ -171,9 +180,9 @@ impl<S: Server> Walk<'_, S> {
             return Err(Errno::ENOTDIR);
         }
         let Start { node, path } = core::mem::take(&mut self.here);
-        let (directory, length) = self.last.unwrap_or((node, 0));
-        let name = Vec::from(path.get(path.len() - length..).unwrap_or_default());
-        Ok(Walked::Found(Found { directory, name, node, path }))
+        let (directory, name_length) = self.last.unwrap_or((node, 0));
+        let attributes = self.attributes;
+        Ok(Walked::Found(Found { directory, node, attributes, path, name_length }))
     }
 
     /// Attributes of the place that the walk is at.
