@@ -1,8 +1,9 @@
 //! Channels, connections and other handles.
 
-use crate::sys::{pure, pure_u32};
+use crate::sys::{address_of, pure, pure_u32};
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
+use neutrino_abi::event::Event;
 use neutrino_abi::handle::{SELF, SIDE_CHANNEL};
 
 /// A handle that is closed when it is dropped.
@@ -101,6 +102,14 @@ pub fn flags(handle: u32, mask: u32, bits: u32) -> Result<u32, Errno> {
 /// EBADF if it is gone or not the caller's.
 pub fn set_ready(scoid: u32, badge: u64, bits: u32) -> Result<(), Errno> {
     pure(Call::ConnectReady { scoid, badge, bits }).map(drop)
+}
+
+/// Delivers an event of the caller's own (QNX: `MsgDeliverEvent`).
+///
+/// # Errors
+/// EBADF, EINVAL, EAGAIN.
+pub fn deliver(event: &Event) -> Result<(), Errno> {
+    pure(Call::MsgDeliverEvent { rcvid: 0, event: address_of(event) }).map(drop)
 }
 
 /// Sends a pulse (QNX: `MsgSendPulse`); priority -1 is the caller's.

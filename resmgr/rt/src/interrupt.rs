@@ -23,10 +23,28 @@ impl Interrupt {
         pure_u32(call).map(|number| Self(Handle::from_raw(number)))
     }
 
+    /// Attaches a line: each interrupt ends the caller's [`wait`].
+    ///
+    /// # Errors
+    /// As [`Interrupt::attach`].
+    pub fn attach_thread(line: u32) -> Result<Self, Errno> {
+        let event = Event { notify: kind::INTR, ..Event::default() };
+        let call = Call::InterruptAttachEvent { line, event: address_of(&event), flags: 0 };
+        pure_u32(call).map(|number| Self(Handle::from_raw(number)))
+    }
+
     /// Lets the next interrupt through.
     pub fn unmask(&self) {
         let _it_is_ours = pure(Call::InterruptUnmask { interrupt: self.0.raw() });
     }
+}
+
+/// Waits for an interrupt of a line that the caller has attached (QNX: `InterruptWait`).
+///
+/// # Errors
+/// EINTR.
+pub fn wait() -> Result<(), Errno> {
+    pure(Call::InterruptWait { flags: 0 }).map(drop)
 }
 
 /// The event that sends a pulse at the process's priority.

@@ -104,6 +104,11 @@ pub fn set_priority_of(tid: u32, policy: u32, priority: u8) -> Result<(), Errno>
     pure(Call::SchedSet { process: SELF, tid, parameters }).map(drop)
 }
 
+/// Gives way to others of the caller's priority (QNX: `SchedYield`).
+pub fn give_way() {
+    let _valid_call = pure(Call::SchedYield {});
+}
+
 /// The priority that the calling thread runs at, inherited or its own.
 #[must_use]
 pub fn running_priority() -> u32 {

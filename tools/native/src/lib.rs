@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod calendar;
 pub mod inversion;
+pub mod latency;
 pub mod trace;
 
 use alloc::string::String;

@@ -17,14 +17,18 @@ extern crate alloc;
 mod program {
     use alloc::vec;
     use alloc::vec::Vec;
+    use native_tools::latency::{self, ROUNDS};
+    use neutrino_rt::abi::event::Event;
+    use neutrino_rt::interrupt::pulse_event;
     use neutrino_rt::message::Received;
     use neutrino_rt::start::Arguments;
     use neutrino_rt::{Errno, channel, clock, eprintln, message, println, spawn, thread};
 
     /// Where the copy finds the server.
     const SERVER: u32 = 3;
-    const ROUNDS: usize = 101;
     const PRIORITY: u8 = 20;
+    /// The code of pulses whose way is measured.
+    const PULSE: i8 = 7;
     const SCHED_FIFO: u32 = 1;
     /// Message sizes whose round trip is measured.
     const SIZES: [usize; 7] = [0, 8, 48, 64, 512, 4096, SIZE_MAX];
@@ -34,10 +38,15 @@ mod program {
         let ended = match arguments.get(1) {
             None => serve(Server::Words)
                 .and_then(|()| serve(Server::Combined))
-                .and_then(|()| serve(Server::Separate)),
+                .and_then(|()| serve(Server::Separate))
+                .and_then(|()| serve(Server::Pulses))
+                .and_then(|()| serve(Server::Yields))
+                .and_then(|()| latency::measure()),
             Some("words") => words(),
             Some("combined") => measure("round_trip"),
             Some("separate") => measure("round_trip_separate"),
+            Some("pulses") => pulses(),
+            Some("yields") => yields(),
             Some(other) => {
                 eprintln!("kernbench: unknown measure {other}; run it without arguments");
                 return 2;
@@ -61,6 +70,10 @@ mod program {
         Combined,
         /// `MsgReply`, then `MsgReceive`.
         Separate,
+        /// Answers with the time when its last pulse came.
+        Pulses,
+        /// Gives way as often as the copy, from its first message on.
+        Yields,
     }
 
     impl Server {
@@ -69,6 +82,8 @@ mod program {
                 Self::Words => "words",
                 Self::Combined => "combined",
                 Self::Separate => "separate",
+                Self::Pulses => "pulses",
+                Self::Yields => "yields",
             }
         }
     }
@@ -84,7 +99,17 @@ mod program {
         drop(own);
         let (answer, mut buffer) = (vec![0x33_u8; SIZE_MAX], vec![0_u8; SIZE_MAX]);
         let mut next = message::receive(chid, &mut buffer)?;
-        while let Received::Message { rcvid, head } = next {
+        let mut pulsed = 0_u64;
+        loop {
+            let (rcvid, head) = match next {
+                Received::Message { rcvid, head } => (rcvid, head),
+                Received::Pulse(pulse) if pulse.code == PULSE => {
+                    pulsed = clock::ticks();
+                    next = message::receive(chid, &mut buffer)?;
+                    continue;
+                }
+                Received::Pulse(_) => break,
+            };
             let length = usize::try_from(head.dstmsglen).unwrap_or(usize::MAX).min(SIZE_MAX);
             let data = answer.get(..length).unwrap_or_default();
             next = match kind {
@@ -94,6 +119,15 @@ mod program {
                 Server::Combined => message::reply_receive(rcvid, Ok(0), data, chid, &mut buffer)?,
                 Server::Separate => {
                     message::reply(rcvid, 0, data)?;
+                    message::receive(chid, &mut buffer)?
+                }
+                Server::Pulses => {
+                    let time = pulsed.to_le_bytes();
+                    message::reply_receive(rcvid, Ok(0), &time, chid, &mut buffer)?
+                }
+                Server::Yields => {
+                    message::reply(rcvid, 0, &[])?;
+                    (0..=2 * ROUNDS).for_each(|_| thread::give_way());
                     message::receive(chid, &mut buffer)?
                 }
             };
@@ -124,23 +158,49 @@ mod program {
         Ok(())
     }
 
+    /// From a pulse, and from an event that is one, to the receiver, which runs at its higher priority.
+    fn pulses() -> Result<(), Errno> {
+        let priority = i32::from(PRIORITY) + 5;
+        let until_seen = |start: u64| {
+            let mut seen = [0; 8];
+            message::send(SERVER, &[], &mut seen)?;
+            Ok(u64::from_le_bytes(seen).wrapping_sub(start))
+        };
+        latency::print("pulse", || {
+            let start = clock::ticks();
+            channel::send_pulse(SERVER, priority, PULSE, 0)?;
+            until_seen(start)
+        })?;
+        let event = Event { priority, ..pulse_event(SERVER, PULSE, 0) };
+        latency::print("notification", || {
+            let start = clock::ticks();
+            channel::deliver(&event)?;
+            until_seen(start)
+        })
+    }
+
+    /// To the server, which does the same, and back: two switches between processes.
+    fn yields() -> Result<(), Errno> {
+        message::send(SERVER, &[], &mut [])?;
+        let there_and_back = || {
+            let start = clock::ticks();
+            thread::give_way();
+            clock::ticks().wrapping_sub(start)
+        };
+        let figures = (0..ROUNDS).map(|_| there_and_back()).collect();
+        println!("yield {}", latency::middle(figures).saturating_sub(latency::clock_cost()) / 2);
+        Ok(())
+    }
+
     /// The median of many runs, without what reading the clock costs.
     fn median(mut run: impl FnMut() -> Result<(), Errno>) -> Result<u64, Errno> {
-        let mut times: Vec<u64> = Vec::with_capacity(ROUNDS);
-        let mut empty: Vec<u64> = Vec::with_capacity(ROUNDS);
-        for _ in 0..ROUNDS {
-            let start = clock::ticks();
-            let end = clock::ticks();
-            empty.push(end.wrapping_sub(start));
+        let mut once = || {
             let start = clock::ticks();
             run()?;
-            let end = clock::ticks();
-            times.push(end.wrapping_sub(start));
-        }
-        times.sort_unstable();
-        empty.sort_unstable();
-        let middle = |of: &[u64]| of.get(of.len() / 2).copied().unwrap_or_default();
-        Ok(middle(&times).saturating_sub(middle(&empty)))
+            Ok(clock::ticks().wrapping_sub(start))
+        };
+        let figures: Result<Vec<u64>, Errno> = (0..ROUNDS).map(|_| once()).collect();
+        Ok(latency::middle(figures?).saturating_sub(latency::clock_cost()))
     }
 
     neutrino_rt::entry!(main);

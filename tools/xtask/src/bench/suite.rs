@@ -87,6 +87,11 @@ fn run(workspace: &Workspace, suite: Suite) -> Result<String> {
         }
     }
     run.args(["--exec", suite.program()]);
+    if suite == Suite::Ipc {
+        // The device whose interrupt is measured.
+        run.args(["--", "-chardev", "null,id=nobody"]);
+        run.args(["-device", "isa-parallel,chardev=nobody,iobase=0x378,irq=7"]);
+    }
     shell::output(&mut run)
 }
 
