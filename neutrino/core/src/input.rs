@@ -54,21 +54,27 @@ const PAGE_FAULT: u32 = 14;
 impl Kernel {
     /// Handles what happened on a CPU and tells which thread runs there now; none: it idles.
     pub fn enter(&mut self, m: &mut impl Machine, cpu: usize, input: Input) -> Option<ThreadSlot> {
-        if let Input::Call(frame) = &input
-            && let Some(to) = self.enter_fast(m, cpu, frame)
-        {
+        if let Some(to) = self.enter_fast(m, cpu, &input) {
             return Some(to);
         }
         self.enter_slow(m, cpu, input)
     }
 
-    /// Carries out a call on the fast path or a short way, if one of them can.
+    /// Handles a call or an interrupt on the fast path or a short way, if one of them can.
     pub fn enter_fast<M: Machine>(
         &mut self,
         m: &mut M,
         cpu: usize,
-        call: &Frame,
+        input: &Input,
     ) -> Option<ThreadSlot> {
+        let call = match input {
+            Input::Call(call) => call,
+            Input::Interrupt { line } => return self.brief_interrupt(m, cpu, *line),
+            Input::PageFault { .. }
+            | Input::Exception { .. }
+            | Input::Timer
+            | Input::Reschedule => return None,
+        };
         let caller = self.cpus.get(cpu).and_then(|cpu| cpu.current.get());
         let fast = self.fast::<M, Later>(m, cpu, *call);
         let Handover { to, words } = fast.or_else(|| self.brief(m, cpu, call))?;

@@ -14,7 +14,7 @@ use crate::limits::LINES;
 use crate::machine::{Machine, Place};
 use crate::process::ProcessId;
 use crate::slab::{Id, Slot};
-use crate::thread::{Latch, State, ThreadId};
+use crate::thread::{Latch, Plain, State, ThreadId};
 
 /// Index of an [`Interrupt`].
 pub type InterruptId = Id<Interrupt>;
@@ -102,6 +102,21 @@ impl Kernel {
         self.transition(t, State::Interrupt);
         self.start_waiting(m, t);
         Ok(Outcome::Blocked)
+    }
+
+    /// The one thread that an interrupt of a line wakes, if nothing else is attached to it, and the
+    /// thread waits for it and is plain (I9).
+    // Bound: one turn for each attachment, 63.
+    pub(crate) fn interrupt_waiter(&self, line: u32) -> Option<ThreadId> {
+        let mut attached = self.interrupts.iter().filter(|(_, other)| other.line == line);
+        let (_, only) = attached.next()?;
+        let Action::Wake(t, tid) = only.action else { return None };
+        let thread = &self.threads[t];
+        let waits = matches!(thread.state, State::Interrupt)
+            && thread.tid == tid
+            && Some(thread.process) == only.process
+            && thread.plain != Plain::NO;
+        (waits && attached.next().is_none()).then_some(t)
     }
 
     /// An interrupt came.

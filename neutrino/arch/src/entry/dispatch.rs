@@ -130,6 +130,10 @@ impl System {
             Source::Line(line) => {
                 machine.router.mask(line);
                 machine.local.acknowledge();
+                machine.set_cpu(cpu);
+                if let Some(next) = self.kernel.brief_interrupt(machine, cpu, line) {
+                    return Some(machine.switch(cpu, next));
+                }
                 Input::Interrupt { line }
             }
             Source::Timer => {

@@ -15,7 +15,7 @@ use crate::ipc::deliver::{rcvid_names, rcvid_parts, write_pulse};
 use crate::ipc::fast::{Handover, WordsOf, flat};
 use crate::ipc::pulse::NewPulse;
 use crate::limits::SLICE_NS;
-use crate::machine::{Machine, Place};
+use crate::machine::{Machine, Place, ThreadSlot};
 use crate::sched::End;
 use crate::slab::Maybe;
 use crate::thread::{Plain, Policy, Priority, State, Takes, ThreadId, slot};
@@ -129,6 +129,7 @@ impl Kernel {
         server.effective = server.base;
         server.state = State::Receive { channel, buffer, info: 0, takes: Takes::All };
         self.dequeue(next);
+        self.counters.handovers = self.counters.handovers.wrapping_add(1);
         self.give_cpu(m, caller, next)
     }
 
@@ -151,6 +152,7 @@ impl Kernel {
             queue.push_back(&mut self.threads, t);
             self.threads[t].state = State::Ready;
         }
+        self.counters.handovers = self.counters.handovers.wrapping_add(1);
         self.give_cpu(m, caller, next)
     }
 
@@ -229,20 +231,50 @@ impl Kernel {
             return self.stay(m, caller, receiver);
         }
         m.set_result(slot(t), 0);
-        self.threads[receiver].slice_left = SLICE_NS;
-        self.threads[t].slice_left = self.slice_left(t);
-        self.threads[t].state = State::Ready;
-        self.enqueue(t, End::Front);
-        self.give_cpu(m, caller, receiver)
+        self.counters.handovers = self.counters.handovers.wrapping_add(1);
+        self.preempt(m, caller, receiver)
+    }
+
+    /// An interrupt that one thread waits for, in `InterruptWait`: who runs now.
+    #[inline(never)]
+    pub fn brief_interrupt(
+        &mut self,
+        m: &mut impl Machine,
+        cpu: usize,
+        line: u32,
+    ) -> Option<ThreadSlot> {
+        if self.trace.is_on() {
+            return None;
+        }
+        let caller = self.caller(m, cpu)?;
+        let waiter = self.interrupt_waiter(line)?;
+        // Commit: nothing below fails.
+        self.counters.interrupts = self.counters.interrupts.wrapping_add(1);
+        m.set_result(slot(waiter), 0);
+        let t = caller.thread;
+        if self.threads[waiter].effective <= self.threads[t].effective {
+            self.be_ready(m, caller, waiter);
+            return Some(slot(t));
+        }
+        self.counters.switches = self.counters.switches.wrapping_add(1);
+        self.preempt(m, caller, waiter)?;
+        Some(slot(waiter))
     }
 
     /// The caller goes on with result 0, and another thread, which does not outrank it and waits for
     /// nothing any more, is ready.
     #[inline(always)]
     fn stay(&mut self, m: &mut impl Machine, caller: Caller, other: ThreadId) -> Option<Handover> {
-        let Caller { cpu, thread } = caller;
+        let thread = caller.thread;
         m.set_result(slot(thread), 0);
         self.counters.calls = self.counters.calls.wrapping_add(1);
+        self.be_ready(m, caller, other);
+        Some(Handover { to: slot(thread), words: WordsOf::Next })
+    }
+
+    /// A thread that does not outrank the caller is ready from now on.
+    fn be_ready(&mut self, m: &mut impl Machine, caller: Caller, other: ThreadId) {
+        let Caller { cpu, thread } = caller;
         self.threads[other].state = State::Ready;
         self.threads[other].slice_left = SLICE_NS;
         let is_equal = self.threads[other].effective == self.threads[thread].effective;
@@ -250,7 +282,21 @@ impl Kernel {
         if is_equal && self.threads[thread].policy != Policy::Fifo {
             self.arm_slice(m, cpu, thread);
         }
-        Some(Handover { to: slot(thread), words: WordsOf::Next })
+    }
+
+    /// A thread that outranks the caller, and waits for nothing any more, takes its place.
+    fn preempt(
+        &mut self,
+        m: &mut impl Machine,
+        caller: Caller,
+        other: ThreadId,
+    ) -> Option<Handover> {
+        let t = caller.thread;
+        self.threads[other].slice_left = SLICE_NS;
+        self.threads[t].slice_left = self.slice_left(t);
+        self.threads[t].state = State::Ready;
+        self.enqueue(t, End::Front);
+        self.give_cpu(m, caller, other)
     }
 
     /// A thread that is on no queue gets the CPU of the caller, which has another state by now.
@@ -261,7 +307,6 @@ impl Kernel {
         caller: Caller,
         next: ThreadId,
     ) -> Option<Handover> {
-        self.counters.handovers = self.counters.handovers.wrapping_add(1);
         self.threads[next].state = State::Running;
         let own = self.cpus.get_mut(caller.cpu)?;
         own.current = Maybe::new(Some(next));

@@ -14,6 +14,9 @@ use neutrino_core::{Input, Kernel};
 use crate::machine::Recorder;
 use crate::world::World;
 
+/// Stands for interrupts among the numbers of calls.
+pub(crate) const INTERRUPT: u64 = 0;
+
 /// Calls that have a short way.
 const SHORT: [(u64, &str); 5] = [
     (number::MsgReply, "MsgReply"),
@@ -97,8 +100,9 @@ impl Twin {
         before: Recorded,
         (took, cpu): (Took, usize),
     ) -> Option<ThreadSlot> {
-        if let (Took::Fast, Input::Call(frame)) = (took, &input) {
-            *self.taken.0.entry(frame.number).or_default() += 1;
+        if took == Took::Fast {
+            let number = if let Input::Call(frame) = &input { frame.number } else { INTERRUPT };
+            *self.taken.0.entry(number).or_default() += 1;
         }
         (self.machine.now, self.machine.results, self.machine.words) =
             (before.now, before.results, before.words);

@@ -2,7 +2,7 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::{Call, futex};
-use neutrino_abi::event::Event;
+use neutrino_abi::event::{Event, kind};
 use neutrino_abi::handle::ready;
 use neutrino_abi::signal::how;
 use neutrino_abi::time::{FOREVER, Itimer, TIMER_ABSTIME, clock, timeout};
@@ -10,6 +10,7 @@ use neutrino_abi::wire::Wire;
 use neutrino_core::Input;
 use neutrino_core::machine::Devices;
 
+use crate::fast::{INTERRUPT, Twin};
 use crate::world::{INFO, WORD, World, read_pulse, receive, world};
 
 #[test]
@@ -295,4 +296,28 @@ fn timers_of_the_wall_clock_move_with_it() {
         w.wait(1);
         assert_eq!(read_pulse(w).0, 3);
     });
+
+/// The waiter outranks who runs, is its equal, or is below it.
+#[test]
+fn an_interrupt_takes_a_short_way_to_its_waiter() {
+    for runs_at in [20_u32, 40, 50] {
+        world(move |w| {
+            w.twin = Some(Twin::new());
+            let main = w.me();
+            w.spawn(40);
+            let waiter = w.me();
+            let event = Event { notify: kind::INTR, ..Event::default() };
+            w.poke(WORD, event.bytes());
+            w.ok(&Call::InterruptAttachEvent { line: 4, event: WORD, flags: 0 });
+            w.blocks(&Call::InterruptWait { flags: 0 });
+            assert_eq!(w.me(), main);
+            let policy = [1, runs_at, 0, 0].map(u32::to_le_bytes);
+            w.poke(INFO, policy.as_flattened());
+            w.ok(&Call::SchedSet { process: 0, tid: 0, parameters: INFO });
+            w.enter(Input::Interrupt { line: 4 });
+            assert_eq!(w.me(), if runs_at < 40 { waiter } else { main });
+            assert_eq!(w.result_of(waiter), Some(0));
+            assert_eq!(w.twin.as_ref().map(|twin| twin.taken(INTERRUPT)), Some(1));
+        });
+    }
 }

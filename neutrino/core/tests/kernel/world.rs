@@ -81,11 +81,7 @@ impl World {
     fn enter_both(&mut self, input: Input) {
         let Some(twin) = &mut self.twin else { return };
         let before = Recorded::of(&self.machine);
-        let fast = if let Input::Call(frame) = &input {
-            self.kernel.enter_fast(&mut self.machine, self.cpu, frame)
-        } else {
-            None
-        };
+        let fast = self.kernel.enter_fast(&mut self.machine, self.cpu, &input);
         let took = if fast.is_some() { Took::Fast } else { Took::Slow };
         self.running = fast.or_else(|| self.kernel.enter_slow(&mut self.machine, self.cpu, input));
         let running = twin.follow(input, before, (took, self.cpu));

@@ -99,6 +99,9 @@ mod program {
         drop(own);
         let (answer, mut buffer) = (vec![0x33_u8; SIZE_MAX], vec![0_u8; SIZE_MAX]);
         let mut next = message::receive(chid, &mut buffer)?;
+        if matches!(kind, Server::Words) {
+            next = answer_words(chid, next)?;
+        }
         let mut pulsed = 0_u64;
         loop {
             let (rcvid, head) = match next {
@@ -113,10 +116,9 @@ mod program {
             let length = usize::try_from(head.dstmsglen).unwrap_or(usize::MAX).min(SIZE_MAX);
             let data = answer.get(..length).unwrap_or_default();
             next = match kind {
-                Server::Words => {
-                    message::reply_receive(rcvid, Ok(0), &[0x33; 48], chid, &mut buffer)?
+                Server::Words | Server::Combined => {
+                    message::reply_receive(rcvid, Ok(0), data, chid, &mut buffer)?
                 }
-                Server::Combined => message::reply_receive(rcvid, Ok(0), data, chid, &mut buffer)?,
                 Server::Separate => {
                     message::reply(rcvid, 0, data)?;
                     message::receive(chid, &mut buffer)?
@@ -134,6 +136,16 @@ mod program {
         }
         spawn::wait(child)?;
         Ok(())
+    }
+
+    /// The loop of a server whose messages and answers are short.
+    fn answer_words(chid: u32, first: Received) -> Result<Received, Errno> {
+        let mut next = first;
+        let mut buffer = [0; 48];
+        while let Received::Message { rcvid, .. } = next {
+            next = message::reply_receive(rcvid, Ok(0), &[0x33; 48], chid, &mut buffer)?;
+        }
+        Ok(next)
     }
 
     fn measure(name: &str) -> Result<(), Errno> {
