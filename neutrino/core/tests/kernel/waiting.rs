@@ -296,6 +296,7 @@ fn timers_of_the_wall_clock_move_with_it() {
         w.wait(1);
         assert_eq!(read_pulse(w).0, 3);
     });
+}
 
 /// The waiter outranks who runs, is its equal, or is below it.
 #[test]
