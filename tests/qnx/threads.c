@@ -163,6 +163,45 @@ static void scheduling_is_read_and_set(void)
     CHECK(SchedYield() == 0 && SchedYield_r() == 0 && SchedGetCpuNum() == 0);
 }
 
+static void a_sporadic_thread_has_a_budget(void)
+{
+    struct sched_param param = { .sched_priority = 12, .sched_ss_low_priority = 8,
+        .sched_ss_max_repl = 2 };
+    param.sched_ss_repl_period.tv_nsec = 50 * 1000 * 1000;
+    param.sched_ss_init_budget.tv_nsec = 10 * 1000 * 1000;
+    CHECK(SchedSet(0, 0, SCHED_SPORADIC, &param) == 0);
+    struct sched_param told;
+    CHECK(SchedGet(0, 0, &told) == SCHED_SPORADIC);
+    CHECK(told.sched_priority == 12 && told.sched_curpriority == 12);
+    CHECK(told.sched_ss_low_priority == 8 && told.sched_ss_max_repl == 2);
+    CHECK(told.sched_ss_repl_period.tv_nsec == 50 * 1000 * 1000);
+    CHECK(told.sched_ss_init_budget.tv_nsec == 10 * 1000 * 1000);
+    int seen = 0;
+    for (long turn = 0; turn < 200 * 1000 * 1000 && seen != 3; turn++) {
+        if (turn % 1000 == 0 && SchedGet(0, 0, &told) == SCHED_SPORADIC)
+            seen |= told.sched_curpriority == 8 ? 1 : seen & 1 ? 2 : 0;
+    }
+    CHECK(seen == 3);
+    param.sched_ss_init_budget.tv_nsec = 60 * 1000 * 1000;
+    CHECK_BOTH(SchedSet, EINVAL, 0, 0, SCHED_SPORADIC, &param);
+    param.sched_ss_init_budget.tv_nsec = 1000 * 1000 * 1000;
+    CHECK_BOTH(SchedSet, EINVAL, 0, 0, SCHED_SPORADIC, &param);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    CHECK(SchedGet(pid, 0, &told) == SCHED_SPORADIC && told.sched_ss_max_repl == 2);
+    CHECK_BOTH(SchedSet, EINVAL, pid, 0, SCHED_SPORADIC, &param);
+    param.sched_ss_init_budget.tv_nsec = 1000;
+    CHECK(SchedSet(pid, 0, SCHED_SPORADIC, &param) == 0);
+    CHECK(SchedGet(pid, 0, &told) == SCHED_SPORADIC);
+    CHECK(told.sched_ss_init_budget.tv_nsec == 1000);
+    CHECK(SignalKill(0, pid, 0, SIGTERM, 0, 0) == 0 && waitpid(pid, NULL, 0) == pid);
+    param.sched_priority = 10;
+    CHECK(SchedSet(0, 0, SCHED_OTHER, &param) == 0);
+}
+
 static void another_processs_scheduling_needs_a_right(void)
 {
     pid_t pid = fork();
@@ -244,6 +283,7 @@ static const struct test tests[] = {
     TEST(threads_end_themselves_and_are_cancelled),
     TEST(threads_are_held_named_and_bound),
     TEST(scheduling_is_read_and_set),
+    TEST(a_sporadic_thread_has_a_budget),
     TEST(another_processs_scheduling_needs_a_right),
     TEST(signals_are_blocked_taken_and_handled),
 };

@@ -319,6 +319,7 @@ __NEUTRINO_CALL(int, SchedGet, pid_t, int, struct sched_param *);
 __NEUTRINO_CALL(int, SchedSet, pid_t, int, int, const struct sched_param *);
 __NEUTRINO_CALL(int, SchedInfo, pid_t, int, struct _sched_info *);
 __NEUTRINO_CALL(int, SchedYield, void);
+__NEUTRINO_CALL(int, SchedCtl, int, void *, int);
 int SchedGetCpuNum(void);
 
 __NEUTRINO_CALL(int, SyncTypeCreate, unsigned, sync_t *, const struct _sync_attr *);
@@ -381,7 +382,6 @@ __NEUTRINO_REFUSED(MsgRegisterEvent);
 __NEUTRINO_REFUSED(MsgSendAsync);
 __NEUTRINO_REFUSED(MsgSendAsyncGbl);
 __NEUTRINO_REFUSED(MsgUnregisterEvent);
-__NEUTRINO_REFUSED(SchedCtl);
 __NEUTRINO_REFUSED(SchedJobCreate);
 __NEUTRINO_REFUSED(SchedJobDestroy);
 __NEUTRINO_REFUSED(SchedWaypoint);

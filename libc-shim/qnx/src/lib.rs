@@ -27,6 +27,7 @@
 
 extern crate alloc;
 
+pub mod aps;
 mod ceiling;
 pub mod channel;
 pub mod client;

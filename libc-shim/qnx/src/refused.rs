@@ -38,12 +38,12 @@ refused_r! {
 refused! {
     ChannelConnectAttr ChannelCreatePulsePool ClockAdjust ConnectClientInfoExtraArgs
     InterruptAttachEventPriority MsgQueueOpen MsgQueueReceive MsgQueueSend MsgRegisterEvent
-    MsgUnregisterEvent SchedCtl SignalWaitinfoMask SyncMutexEvent ThreadCtlExt TraceEvent
+    MsgUnregisterEvent SignalWaitinfoMask SyncMutexEvent ThreadCtlExt TraceEvent
     procmgr_ability_create procmgr_ability_lookup procmgr_event_notify procmgr_event_notify_add
     procmgr_event_notify_delete procmgr_event_trigger procmgr_guardian procmgr_session
     procmgr_timer_tolerance
 }
 refused_r! {
-    ClockAdjust_r MsgRegisterEvent_r MsgUnregisterEvent_r SchedCtl_r SignalWaitinfoMask_r
+    ClockAdjust_r MsgRegisterEvent_r MsgUnregisterEvent_r SignalWaitinfoMask_r
     SyncMutexEvent_r ThreadCtlExt_r
 }

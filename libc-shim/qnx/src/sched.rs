@@ -19,7 +19,70 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 pub struct CParam {
     priority: u32,
     current: u32,
-    reserved: [u64; 5],
+    period: Timespec,
+    budget: Timespec,
+    low_priority: u32,
+    replenishments: u32,
+}
+
+/// C's `struct timespec`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+impl Timespec {
+    fn new(nanoseconds: u64) -> Self {
+        let [seconds, nanoseconds] =
+            [nanoseconds / SECOND, nanoseconds % SECOND].map(u64::cast_signed);
+        Self { seconds, nanoseconds }
+    }
+
+    /// # Errors
+    /// EINVAL: it is no length of time.
+    fn total(&self) -> Result<u64, Errno> {
+        let seconds = u64::try_from(self.seconds).map_err(|_| Errno::EINVAL)?;
+        let rest = u64::try_from(self.nanoseconds).map_err(|_| Errno::EINVAL)?;
+        if rest >= SECOND {
+            return Err(Errno::EINVAL);
+        }
+        seconds.checked_mul(SECOND).and_then(|all| all.checked_add(rest)).ok_or(Errno::EINVAL)
+    }
+}
+
+impl CParam {
+    fn new(known: &SchedParam) -> Self {
+        Self {
+            priority: known.priority,
+            current: known.current_priority,
+            period: Timespec::new(known.period),
+            budget: Timespec::new(known.budget),
+            low_priority: known.low_priority,
+            replenishments: known.replenishments,
+        }
+    }
+
+    /// What it asks for under a policy; what only sporadic threads have counts for those only.
+    ///
+    /// # Errors
+    /// EINVAL: a budget or a period that is no length of time.
+    fn wanted(&self, policy: u32) -> Result<SchedParam, Errno> {
+        let plain = SchedParam { policy, priority: self.priority, ..SchedParam::default() };
+        if policy != policy::SPORADIC {
+            return Ok(plain);
+        }
+        Ok(SchedParam {
+            low_priority: self.low_priority,
+            budget: self.budget.total()?,
+            period: self.period.total()?,
+            replenishments: self.replenishments,
+            ..plain
+        })
+    }
 }
 
 /// C's `struct _sched_info`.
@@ -54,12 +117,12 @@ fn whom(pid: c_int, tid: c_int) -> Result<Whom, Errno> {
     }
 }
 
-fn ask(tid: i32, subtype: u16, policy: u32, priority: u32) -> Result<Sched, Errno> {
+fn ask(tid: i32, subtype: u16, wanted: &SchedParam) -> Result<SchedParam, Errno> {
     let kind = kind::PROC_SCHED;
-    let message = Sched { kind, subtype, tid, policy, priority, ..Sched::default() };
+    let message = Sched { kind, subtype, tid, ..Sched::default() }.telling(wanted);
     let mut reply = Sched::default();
     manager(&message, &[], &mut reply, &SendExtra::default())?;
-    Ok(reply)
+    Ok(reply.parameters())
 }
 
 /// Parameters of a thread of the caller's process.
@@ -78,43 +141,40 @@ pub(crate) fn own_get(tid: u32) -> Result<SchedParam, Errno> {
 /// # Errors
 /// ESRCH, EINVAL, EPERM.
 pub(crate) fn own_set(tid: u32, policy: u32, priority: u32) -> Result<i64, Errno> {
-    let new = SchedParam { policy, priority, ..SchedParam::default() };
-    call(Call::SchedSet { process: SELF, tid, parameters: address_of(&new) })
+    own_set_all(tid, &SchedParam { policy, priority, ..SchedParam::default() })
+}
+
+fn own_set_all(tid: u32, new: &SchedParam) -> Result<i64, Errno> {
+    call(Call::SchedSet { process: SELF, tid, parameters: address_of(new) })
 }
 
 functions! {
     /// Reads scheduling parameters; returns the policy.
     value SchedGet [SchedGet_r] (pid: c_int, tid: c_int, param: *mut CParam) -> c_int {
-        let (policy, priority, current) = match whom(pid, tid)? {
-            Whom::Own(tid) => {
-                let SchedParam { policy, priority, current_priority, .. } = own_get(tid)?;
-                (policy, priority, current_priority)
-            }
-            Whom::Other(tid) => {
-                let Sched { policy, priority, current_priority, .. } = ask(tid, 0, 0, 0)?;
-                (policy, priority, current_priority)
-            }
+        let known = match whom(pid, tid)? {
+            Whom::Own(tid) => own_get(tid)?,
+            Whom::Other(tid) => ask(tid, 0, &SchedParam::default())?,
         };
-        store(param, &CParam { priority, current, ..CParam::default() })?;
-        Ok(i64::from(policy))
+        store(param, &CParam::new(&known))?;
+        Ok(i64::from(known.policy))
     }
     /// Sets scheduling parameters.
-    /// Partial: SCHED_FIFO, SCHED_RR, SCHED_OTHER
     status SchedSet [SchedSet_r] (pid: c_int, tid: c_int, policy: c_int, param: *const CParam) -> c_int {
-        let priority = load(param)?.priority;
+        let wanted = load(param)?;
         let policy = u32::try_from(policy).map_err(|_| Errno::EINVAL)?;
+        let wanted = wanted.wanted(policy)?;
         match whom(pid, tid)? {
-            Whom::Own(tid) => own_set(tid, policy, priority),
-            Whom::Other(tid) => ask(tid, 1, policy, priority).map(|_| 0),
+            Whom::Own(tid) => own_set_all(tid, &wanted),
+            Whom::Other(tid) => ask(tid, 1, &wanted).map(|_| 0),
         }
     }
     /// Tells what a policy allows.
     status SchedInfo [SchedInfo_r] (pid: c_int, of: c_int, info: *mut SchedInfo) -> c_int {
         if let Whom::Other(pid) = whom(pid, 0)? {
-            ask(pid, 0, 0, 0)?;
+            ask(pid, 0, &SchedParam::default())?;
         }
         let interval = match u32::try_from(of) {
-            Ok(policy::FIFO) => 0,
+            Ok(policy::FIFO | policy::SPORADIC) => 0,
             Ok(policy::OTHER | policy::ROUND_ROBIN) => SLICE_NS,
             Ok(_) | Err(_) => return Err(Errno::EINVAL),
         };

@@ -111,7 +111,7 @@ macro_rules! for_each_call {
             0x101f ThreadInfo { process: u32, tid: u32, info: u64 }
             /// Reads a thread's scheduling parameters. ESRCH, EFAULT, EBADF.
             0x1020 SchedGet { process: u32, tid: u32, parameters: u64 }
-            /// Sets them. EBADF, ESRCH, EINVAL, EPERM, EFAULT.
+            /// Sets them. EBADF, ESRCH, EINVAL, EPERM, EFAULT. EAGAIN: too many sporadic threads.
             0x1021 SchedSet { process: u32, tid: u32, parameters: u64 }
             /// Goes behind the others of its priority.
             0x1022 SchedYield {}
@@ -262,6 +262,10 @@ macro_rules! for_each_call {
             /// Controls and reads the trace of what the kernel does (`trace::command`; QNX:
             /// `TraceEvent`). EPERM without `able::TRACE`, EINVAL, EFAULT, EBUSY.
             0x1078 TraceEvent { command: u32, first: u64, second: u64, third: u64 }
+            /// Makes, changes and tells of partitions (`sched::partition`; QNX: `SchedCtl`). EINVAL: no such
+            /// partition, a bad name or length. EDOM: more than the parent has. EEXIST, EAGAIN, EPERM,
+            /// EBADF, ESRCH, EFAULT.
+            0x1079 SchedCtl { command: u32, id: u32, value: u64, data: u64 }
             /// Makes the caller run at the priority of a client that waits for its reply. ESRCH.
             0x1059 MsgCurrent { rcvid: u64 }
             /// Says whether an event could be delivered to the process behind a rcvid, or to the caller

@@ -14,7 +14,7 @@ use crate::slab::{Id, Slot};
 use crate::thread::{Hold, Policy, Priority, State, Thread, slot};
 
 /// Priority of the process manager.
-const MANAGER_PRIORITY: Priority = Priority(20);
+const MANAGER_PRIORITY: Priority = Priority::system(20);
 
 /// The first process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -151,6 +151,9 @@ impl Kernel {
             Call::SchedSet { process, tid, parameters } => {
                 self.sched_set(m, t, (process, tid), parameters)
             }
+            Call::SchedCtl { command, id, value, data } => {
+                self.sched_ctl(m, t, command, (id, value), data)
+            }
             Call::SchedYield {} => {
                 m.set_result(crate::thread::slot(t), 0);
                 self.sched_yield(t);

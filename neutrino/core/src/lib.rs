@@ -21,6 +21,8 @@
 //! - I12: a client that a thread works for waits on the channel that the thread serves, which is of
 //!   its process.
 //! - I11: a thread's CPU is one that it may use.
+//! - I13: a sporadic thread has its budget, in what is left and in what comes back ([`sporadic`]).
+//! - I14: what partitions used, shared out and who is in them add up ([`partition`]).
 //! - I10: the monitor of priority inversion has counted nothing ([`monitor`]).
 #![no_std]
 #![forbid(unsafe_code)]
@@ -42,6 +44,7 @@ pub mod memory;
 mod memory_calls;
 mod monitor;
 pub mod mutex;
+mod partition;
 pub mod poll;
 pub mod port;
 mod priority;
@@ -51,6 +54,7 @@ mod sched;
 pub mod signal;
 pub mod slab;
 mod smp;
+pub mod sporadic;
 pub mod thread;
 mod thread_calls;
 pub mod time;
@@ -117,6 +121,8 @@ pub struct Kernel {
     pub(crate) poll_nodes: Slab<PollNode, { limits::POLL_NODES }>,
     pub(crate) signals: Slab<Queued, { limits::SIGNALS }>,
     pub(crate) mutexes: Slab<Mutex, { limits::MUTEXES }>,
+    pub(crate) sporadics: Slab<sporadic::Sporadic, { limits::SPORADICS }>,
+    pub(crate) partitions: partition::Partitions,
     pub(crate) futexes: [List<Thread, Queue>; limits::FUTEX_BUCKETS],
     pub(crate) pids: [Option<ProcessId>; process::PID_BUCKETS],
     pub(crate) deadlines: Deadlines,
@@ -163,6 +169,8 @@ impl Kernel {
             poll_nodes: Slab::new(),
             signals: Slab::new(),
             mutexes: Slab::new(),
+            sporadics: Slab::new(),
+            partitions: partition::Partitions::new(),
             futexes: [List::EMPTY; limits::FUTEX_BUCKETS],
             pids: [None; process::PID_BUCKETS],
             deadlines: Deadlines::new(),

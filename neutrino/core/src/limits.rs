@@ -64,6 +64,14 @@ pub const FUTEX_BUCKETS: usize = size(256, 2);
 /// Records in the trace ring of one CPU: half of them is what a CPU does in a millisecond at its
 /// busiest, the time that the logger has to come and read.
 pub const TRACE_RECORDS: usize = 16384;
+/// Sporadic threads; each has a list of its own of budget that comes back.
+pub const SPORADICS: usize = size(64, 4);
+/// Replenishments that can be pending for one of them.
+pub const REPLENISHMENTS: usize = neutrino_abi::sched::REPLENISHMENTS_MAX as usize;
+/// Partitions; each has ready queues of its own on every CPU.
+pub const PARTITIONS: usize = size(8, 1);
+/// The window over which their use is averaged, unless `SchedCtl` sets another (QNX: 100 ms).
+pub const WINDOW_NS: u64 = 100_000_000;
 /// Round-robin slice (QNX: four ticks of a millisecond).
 pub const SLICE_NS: u64 = 4_000_000;
 /// Lowest priority that needs `able::PRIORITY`.

@@ -71,8 +71,8 @@ impl Kernel {
     /// (a)
     fn is_outranked(&self, cpu: usize) -> bool {
         let Some(own) = self.cpus.get(cpu) else { return false };
-        let runs = own.current.get().map(|t| self.threads[t].effective.0);
-        own.highest() > runs
+        let runs = own.current.get().map(|t| self.partitions.rank(self.threads[t].effective));
+        own.highest(&self.partitions) > runs
     }
 
     /// (b) and (c), seen from one who waits and from one who is waited for. Priorities are compared
@@ -80,8 +80,8 @@ impl Kernel {
     #[inline(always)]
     fn is_inverted(&self, t: ThreadId) -> bool {
         let thread = &self.threads[t];
-        let own = thread.effective;
-        let outranks = |other: ThreadId| self.threads[other].effective > own;
+        let own = thread.effective.0;
+        let outranks = |other: ThreadId| self.threads[other].effective.0 > own;
         if let Some(client) = thread.serving.get()
             && outranks(client)
             && self.waits_below(client)
@@ -118,10 +118,10 @@ impl Kernel {
     /// (b), seen from the owner.
     #[inline(never)]
     fn owns_above(&self, t: ThreadId) -> bool {
-        let own = self.threads[t].effective;
+        let own = self.threads[t].effective.0;
         self.threads[t].mutexes.iter(&self.mutexes).any(|mutex| {
             let waiter = self.mutexes[mutex].waiters.first();
-            waiter.is_some_and(|waiter| self.threads[waiter].effective > own)
+            waiter.is_some_and(|waiter| self.threads[waiter].effective.0 > own)
         })
     }
 
@@ -130,11 +130,11 @@ impl Kernel {
     fn waits_below(&self, t: ThreadId) -> bool {
         match self.threads[t].state {
             State::Mutex { mutex, .. } => {
-                self.threads[self.mutexes[mutex].owner].effective < self.threads[t].effective
+                self.threads[self.mutexes[mutex].owner].effective.0 < self.threads[t].effective.0
             }
             State::Send { channel, .. } => self.outranks_servers(t, channel),
             State::Reply { channel, .. } => match self.threads[t].served_by.get() {
-                Some(server) if self.threads[server].effective < self.threads[t].effective => {
+                Some(server) if self.threads[server].effective.0 < self.threads[t].effective.0 => {
                     self.outranks_servers(t, channel)
                 }
                 Some(_) | None => false,
@@ -159,7 +159,7 @@ impl Kernel {
         if channel.has(chf::FIXED_PRIORITY) {
             return false;
         }
-        let own = self.threads[client].effective;
+        let own = self.threads[client].effective.0;
         let mut serving = 0_u32;
         let mut next = channel.servers.first();
         while let Some(server) = next {
@@ -167,7 +167,7 @@ impl Kernel {
             if matches!(self.threads[server].state, State::Receive { .. }) {
                 continue;
             }
-            if self.threads[server].effective >= own {
+            if self.threads[server].effective.0 >= own {
                 return false;
             }
             serving = serving.wrapping_add(1);

@@ -35,11 +35,11 @@ impl Kernel {
         if let Some(channel) = thread.serves
             && !matches!(thread.state, State::Receive { .. })
         {
-            wanted = wanted.max(self.queue_priority(channel));
+            wanted = wanted.lent(self.queue_priority(channel));
         }
         for mutex in thread.mutexes.iter(&self.mutexes) {
             if let Some(waiter) = self.mutexes[mutex].waiters.first() {
-                wanted = wanted.max(self.threads[waiter].effective);
+                wanted = wanted.lent(self.threads[waiter].effective);
             }
         }
         wanted
@@ -149,17 +149,17 @@ impl Kernel {
                 self.threads[one].state,
                 State::Send { .. } | State::Reply { .. } | State::Mutex { .. }
             ) {
-                self.set_effective(one, Priority(0));
+                self.set_effective(one, Priority::system(0));
             }
             at = List::<_, Dirty>::next(&self.threads, one);
         }
     }
 
     /// Changes the priority of a thread and its place in the queue that it is on.
-    fn set_effective(&mut self, t: ThreadId, priority: Priority) {
+    pub(crate) fn set_effective(&mut self, t: ThreadId, priority: Priority) {
         self.unsettled = true;
         self.touch(t);
-        let raised = priority > self.threads[t].effective;
+        let raised = priority.0 > self.threads[t].effective.0;
         match self.threads[t].state {
             State::Ready => {
                 self.dequeue(t);

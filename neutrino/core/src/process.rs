@@ -11,6 +11,7 @@ use crate::ipc::channel::ChannelId;
 use crate::ipc::pulse::{Charged, Pulse, PulseId};
 use crate::list::List;
 use crate::machine::SpaceSlot;
+use crate::partition;
 use crate::signal::Pending;
 use crate::slab::{Id, Slot};
 use crate::thread::{Sibling, Thread, ThreadId};
@@ -82,6 +83,8 @@ pub struct Process {
     pub(crate) abilities: u64,
     pub(crate) name: [u8; 16],
     pub(crate) cpu_time: u64,
+    /// What pays for whoever receives a pulse here.
+    pub(crate) partition: partition::Number,
 
     pub(crate) personality: Personality,
     pub(crate) ignored: SignalSet,
@@ -129,6 +132,7 @@ impl Slot for Process {
         abilities: 0,
         name: [0; 16],
         cpu_time: 0,
+        partition: partition::SYSTEM,
         personality: Personality {
             system_call_entry: 0,
             signal_entry: 0,

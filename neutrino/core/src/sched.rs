@@ -6,7 +6,7 @@ use crate::machine::{Machine, ThreadSlot};
 use crate::process::Life;
 use crate::slab::Maybe;
 use crate::smp::Attention;
-use crate::thread::{Asked, Hold, NO_EXTRA, Plain, Policy, State, Takes, ThreadId, slot};
+use crate::thread::{Asked, Hold, NO_EXTRA, Plain, Policy, Priority, State, Takes, ThreadId, slot};
 
 /// The end of a slice that another CPU has ended.
 pub(crate) const TOLD: u64 = 0;
@@ -38,6 +38,9 @@ impl Kernel {
         }
         self.touch(t);
         self.transition(t, State::Ready);
+        if let Policy::Sporadic(id) = self.threads[t].policy {
+            self.sporadic_wake(t, id);
+        }
         self.threads[t].slice_left = match end {
             End::Front => self.threads[t].slice_left,
             End::Back => limits::SLICE_NS,
@@ -48,31 +51,36 @@ impl Kernel {
 
     pub(crate) fn enqueue(&mut self, t: ThreadId, end: End) {
         self.unsettled = true;
-        let level = self.threads[t].effective.0;
+        let Priority(level, number) = self.threads[t].effective;
         let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu)) else { return };
-        if let Some(queue) = cpu.ready.get_mut(usize::from(level)) {
+        let Some(ready) = cpu.ready.get_mut(usize::from(number)) else { return };
+        if let Some(queue) = ready.queues.get_mut(usize::from(level)) {
             match end {
                 End::Front | End::InPlaceOf(_) => queue.push_front(&mut self.threads, t),
                 End::Back => queue.push_back(&mut self.threads, t),
             }
         }
-        cpu.mark(level);
+        ready.mark(level);
     }
 
     pub(crate) fn dequeue(&mut self, t: ThreadId) {
         self.unsettled = true;
-        let level = self.threads[t].effective.0;
+        let Priority(level, number) = self.threads[t].effective;
         let Some(cpu) = self.cpus.get_mut(usize::from(self.threads[t].cpu)) else { return };
-        if let Some(queue) = cpu.ready.get_mut(usize::from(level)) {
+        let Some(ready) = cpu.ready.get_mut(usize::from(number)) else { return };
+        if let Some(queue) = ready.queues.get_mut(usize::from(level)) {
             queue.remove(&mut self.threads, t);
         }
-        cpu.mark(level);
+        ready.mark(level);
     }
 
     /// Bills the time since the last entry.
     #[inline(always)]
     pub(crate) fn account(&mut self, m: &mut impl Machine, cpu: usize) {
         let now = m.now();
+        if self.partitions.are_several() {
+            self.partitions_settle(now);
+        }
         let Some(cpu) = self.cpus.get_mut(cpu) else { return };
         let spent = now.wrapping_sub(cpu.since);
         cpu.since = now;
@@ -87,7 +95,7 @@ impl Kernel {
 
     /// What is left of the slice of a thread that ran in this entry; a whole one if it runs without.
     pub(crate) fn slice_left(&self, t: ThreadId) -> u64 {
-        if self.threads[t].policy == Policy::Fifo {
+        if !self.is_sliced(t) {
             return limits::SLICE_NS;
         }
         let cpu = self.cpus.get(usize::from(self.threads[t].cpu));
@@ -142,6 +150,9 @@ impl Kernel {
     fn rotate(&mut self, m: &mut impl Machine, cpu: usize) {
         let Some(own) = self.cpus.get_mut(cpu) else { return };
         let Some(current) = own.current.get() else { return };
+        if let Policy::Sporadic(id) = self.threads[current].policy {
+            return self.sporadic_rotate(current, id);
+        }
         if own.slice_end > own.since || self.threads[current].policy == Policy::Fifo {
             return;
         }
@@ -197,20 +208,17 @@ impl Kernel {
     }
 
     pub(crate) fn has_equal(&self, cpu: usize, t: ThreadId) -> bool {
-        let level = usize::from(self.threads[t].effective.0);
-        self.cpus
-            .get(cpu)
-            .and_then(|cpu| cpu.ready.get(level))
-            .is_some_and(|queue| !queue.is_empty())
+        let own = self.threads[t].effective;
+        self.cpus.get(cpu).is_some_and(|cpu| cpu.has(&self.partitions, own))
     }
 
     /// Switches to the most important ready thread, if it outranks the current one.
     fn dispatch(&mut self, cpu: usize) {
         let Some(own) = self.cpus.get(cpu) else { return };
-        let (current, highest) = (own.current.get(), own.highest());
-        let Some(level) = highest else { return };
+        let (current, highest) = (own.current.get(), own.highest(&self.partitions));
+        let Some(rank) = highest else { return };
         if let Some(current) = current {
-            if self.threads[current].effective.0 >= level {
+            if self.partitions.rank(self.threads[current].effective) >= rank {
                 return;
             }
             self.threads[current].slice_left = self.slice_left(current);
@@ -218,8 +226,8 @@ impl Kernel {
             self.transition(current, State::Ready);
             self.enqueue(current, End::Front);
         }
-        let queue = self.cpus.get(cpu).and_then(|cpu| cpu.ready.get(usize::from(level)));
-        let Some(next) = queue.and_then(|queue| queue.first()) else { return };
+        let first = self.cpus.get(cpu).and_then(|cpu| cpu.first(&self.partitions));
+        let Some(next) = first else { return };
         self.dequeue(next);
         self.transition(next, State::Running);
         self.counters.switches = self.counters.switches.wrapping_add(1);
@@ -230,13 +238,28 @@ impl Kernel {
     }
 
     pub(crate) fn arm_slice(&mut self, m: &mut impl Machine, cpu: usize, current: ThreadId) {
-        let thread = &self.threads[current];
-        let ends = if thread.policy != Policy::Fifo && self.has_equal(cpu, current) {
-            self.cpus.get(cpu).map_or(u64::MAX, |cpu| cpu.slice_end)
-        } else {
-            u64::MAX
-        };
+        let ends = self.turn_ends(cpu, current);
         self.arm(m, cpu, ends);
+    }
+
+    /// When the running thread of a CPU is to give way to its equals or has no budget left, or another
+    /// partition has some again.
+    pub(crate) fn turn_ends(&self, cpu: usize, current: ThreadId) -> u64 {
+        let Some(own) = self.cpus.get(cpu) else { return u64::MAX };
+        let own_limit = match self.threads[current].policy {
+            Policy::Other | Policy::RoundRobin if self.has_equal(cpu, current) => own.slice_end,
+            Policy::Other | Policy::RoundRobin | Policy::Fifo => u64::MAX,
+            Policy::Sporadic(id) => self.sporadic_limit(current, id, own.since),
+        };
+        if self.partitions.are_several() {
+            own_limit.min(self.partition_limit(current, self.entry_time()))
+        } else {
+            own_limit
+        }
+    }
+
+    fn is_sliced(&self, t: ThreadId) -> bool {
+        matches!(self.threads[t].policy, Policy::Other | Policy::RoundRobin)
     }
 
     /// Arms the timer for the end of a slice, and for the first deadline of all unless another CPU's

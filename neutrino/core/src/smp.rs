@@ -11,9 +11,10 @@ use neutrino_abi::Errno;
 use crate::Kernel;
 use crate::limits::CPUS;
 use crate::machine::Machine;
+use crate::partition::Rank;
 use crate::sched::{End, TOLD};
 use crate::slab::Maybe;
-use crate::thread::{Plain, Policy, State, ThreadId};
+use crate::thread::{Plain, Policy, Priority, State, ThreadId};
 
 /// CPUs, one bit each.
 pub(crate) type RunMask = u8;
@@ -93,31 +94,38 @@ impl Kernel {
     }
 
     /// What a CPU runs, as others see it: the more important, the greater; `None` idles.
-    fn rank(&self, cpu: usize) -> Option<u8> {
+    fn rank(&self, cpu: usize) -> Option<Rank> {
         let current = self.cpus.get(cpu)?.current.get()?;
-        Some(self.threads[current].effective.0)
+        Some(self.partitions.rank(self.threads[current].effective))
     }
 
-    /// The most important ready thread above a level that waits for another CPU and may run here.
-    // Bound: the ready threads above the level that may not run here; else one for each CPU.
-    fn elsewhere(&self, cpu: usize, above: Option<u8>) -> Option<ThreadId> {
+    /// The most important ready thread above a rank that waits for another CPU and may run here.
+    // Bound: the ready threads above the rank that may not run here; else one for each CPU and
+    // partition.
+    fn elsewhere(&self, cpu: usize, above: Option<Rank>) -> Option<ThreadId> {
         let (mut best, mut bar) = (None, above);
         for (index, other) in self.cpus.iter().enumerate().take(self.online) {
             if index == cpu {
                 continue;
             }
-            let mut is_spoken_for = other.attention == Attention::Asked;
-            let mut at = other.highest();
-            'levels: while let Some(level) = at.filter(|&level| bar.is_none_or(|bar| level > bar)) {
-                let queue = other.ready.get(usize::from(level));
-                for t in queue.iter().flat_map(|queue| queue.iter(&self.threads)) {
-                    if core::mem::take(&mut is_spoken_for) || !self.allows(t, cpu) {
-                        continue;
+            let is_asked = other.attention == Attention::Asked;
+            let asked = if is_asked { other.first(&self.partitions) } else { None };
+            for (number, ready) in (0..).zip(&other.ready).take(self.partitions.count) {
+                let rank = |level: u8| self.partitions.rank(Priority(level, number));
+                let mut at = ready.highest();
+                'levels: while let Some(level) =
+                    at.filter(|&level| bar.is_none_or(|bar| rank(level) > bar))
+                {
+                    let queue = ready.queues.get(usize::from(level));
+                    for t in queue.iter().flat_map(|queue| queue.iter(&self.threads)) {
+                        if asked == Some(t) || !self.allows(t, cpu) {
+                            continue;
+                        }
+                        (best, bar) = (Some(t), Some(rank(level)));
+                        break 'levels;
                     }
-                    (best, bar) = (Some(t), Some(level));
-                    break 'levels;
+                    at = ready.highest_below(level);
                 }
-                at = other.highest_below(level);
             }
         }
         best
@@ -127,8 +135,8 @@ impl Kernel {
     fn better(&self, cpu: usize) -> Option<ThreadId> {
         let rank = self.rank(cpu);
         let own = self.cpus.get(cpu)?;
-        let highest = own.highest().filter(|&level| rank.is_none_or(|rank| level > rank));
-        self.elsewhere(cpu, highest.max(rank)).or(highest.and(own.first()))
+        let highest = own.highest(&self.partitions).filter(|&level| Some(level) > rank);
+        self.elsewhere(cpu, highest.max(rank)).or(highest.and(own.first(&self.partitions)))
     }
 
     /// Moves a ready thread to the queue of another CPU.
@@ -176,8 +184,8 @@ impl Kernel {
     /// and the caller's has another slice.
     // Bound: one turn for each CPU.
     pub(crate) fn share(&mut self, m: &mut impl Machine, cpu: usize, current: ThreadId) -> bool {
-        let level = self.threads[current].effective.0;
-        let queue = self.cpus.get(cpu).and_then(|own| own.ready.get(usize::from(level)));
+        let level = self.threads[current].effective;
+        let queue = self.cpus.get(cpu).and_then(|own| own.queue(level));
         let Some(waiting) = queue.and_then(|queue| queue.first()) else { return false };
         let mut others = (cpu.wrapping_add(1)..self.online).chain(0..cpu);
         let found = others.find(|&other| {
@@ -193,11 +201,11 @@ impl Kernel {
     }
 
     /// Whether a CPU's thread is of a level, runs by slices, and nobody of that level waits for it.
-    fn may_turn(&self, cpu: usize, level: u8) -> bool {
+    fn may_turn(&self, cpu: usize, level: Priority) -> bool {
         let current = self.cpus.get(cpu).and_then(|own| own.current.get());
         current.is_some_and(|current| {
             let thread = &self.threads[current];
-            thread.effective.0 == level
+            thread.effective == level
                 && thread.policy != Policy::Fifo
                 && !self.has_equal(cpu, current)
         })
@@ -207,14 +215,10 @@ impl Kernel {
         self.cpus.get(cpu).is_some_and(|own| own.attention == Attention::Quiet)
     }
 
-    /// Whether a CPU's thread has an equal by now, and its timer does not end its slice.
+    /// Whether a CPU's timer does not end what its thread has got by now: an equal, or another budget.
     fn lacks_slice(&self, cpu: usize) -> bool {
         let Some(own) = self.cpus.get(cpu) else { return false };
-        own.current.get().is_some_and(|current| {
-            self.threads[current].policy != Policy::Fifo
-                && self.has_equal(cpu, current)
-                && own.timer > own.slice_end
-        })
+        own.current.get().is_some_and(|current| own.timer > self.turn_ends(cpu, current))
     }
 
     /// Whether another CPU's timer comes before a deadline, so that this one's need not.

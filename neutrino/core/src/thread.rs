@@ -16,19 +16,34 @@ use crate::list::{Link, List};
 use crate::machine::{Machine, SpaceSlot, ThreadSlot};
 use crate::memory::FutexKey;
 use crate::mutex::{Mutex, MutexId};
+use crate::partition;
 use crate::poll::{Poll, PollNode};
 use crate::process::ProcessId;
 use crate::signal::Pending;
 use crate::slab::{Id, Maybe, Slot};
 use crate::smp::RunMask;
+use crate::sporadic::SporadicId;
 use crate::time::deadline::{Deadline, Position};
 
 /// Index of a [`Thread`].
 pub type ThreadId = Id<Thread>;
 
-/// A scheduling priority, 0 (idle) to 255; a higher number is more important.
+/// A scheduling priority, 0 (idle) to 255, a higher number being more important, and the partition
+/// that pays while a thread runs at it: whoever inherits the one inherits the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Priority(pub u8);
+pub struct Priority(pub u8, pub(crate) partition::Number);
+
+impl Priority {
+    /// In the partition *System*.
+    pub(crate) const fn system(level: u8) -> Self {
+        Self(level, partition::SYSTEM)
+    }
+
+    /// What is left of it if another is lent: that, if it is more important.
+    pub(crate) const fn lent(self, other: Self) -> Self {
+        if other.0 > self.0 { other } else { self }
+    }
+}
 
 /// How a thread shares its priority level with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +54,8 @@ pub enum Policy {
     Fifo,
     /// `SCHED_RR`: by slices.
     RoundRobin,
+    /// `SCHED_SPORADIC`: until it blocks or has used its budget up.
+    Sporadic(SporadicId),
 }
 
 /// A message on its way, and where its reply goes.
@@ -270,6 +287,7 @@ impl Plain {
         let policy = match policy {
             Policy::Fifo => 1,
             Policy::Other | Policy::RoundRobin => 2,
+            Policy::Sporadic(_) => return Self::NO,
         };
         Self(u16::from(cpu).wrapping_shl(8) | policy)
     }
@@ -375,8 +393,8 @@ impl Slot for Thread {
         process: Id::NOBODY,
         queue: Link::NONE,
         sibling: Link::NONE,
-        base: Priority(0),
-        effective: Priority(0),
+        base: Priority::system(0),
+        effective: Priority::system(0),
         policy: Policy::Other,
         cpu: 0,
         run_mask: RunMask::MAX,
@@ -435,8 +453,8 @@ linked!(Thread, Dirty, dirty);
 
 /// Order of waiting threads: the more important first, then the longer waiting.
 pub(crate) fn precedes(waiting: &Thread, new: &Thread) -> bool {
-    let is_equal = waiting.effective == new.effective;
-    waiting.effective > new.effective || is_equal && waiting.arrival < new.arrival
+    let is_equal = waiting.effective.0 == new.effective.0;
+    waiting.effective.0 > new.effective.0 || is_equal && waiting.arrival < new.arrival
 }
 
 /// The machine's name of a thread.

@@ -14,9 +14,10 @@ use crate::process::{Life, ProcessId};
 use crate::sched::End;
 use crate::signal::Holder;
 use crate::slab::Slot;
+use crate::sporadic::{Sporadic, Terms};
 use crate::thread::{Hold, Plain, Policy, Priority, State, Thread, ThreadId, slot};
 
-/// The policy with an ABI number.
+/// The policy with an ABI number, of those that need no more than a priority.
 fn policy_of(number: u32) -> Result<Policy, Errno> {
     match number {
         policy::OTHER => Ok(Policy::Other),
@@ -32,12 +33,13 @@ pub(crate) const fn policy_number(of: Policy) -> u32 {
         Policy::Other => policy::OTHER,
         Policy::Fifo => policy::FIFO,
         Policy::RoundRobin => policy::ROUND_ROBIN,
+        Policy::Sporadic(_) => policy::SPORADIC,
     }
 }
 
 impl Kernel {
     /// The thread that a call means.
-    fn thread_argument(&self, t: ThreadId, who: (u32, u32)) -> Result<ThreadId, Errno> {
+    pub(crate) fn thread_argument(&self, t: ThreadId, who: (u32, u32)) -> Result<ThreadId, Errno> {
         let (process, tid) = who;
         let target = self.process_argument(self.process_of(t), process)?;
         match tid {
@@ -54,7 +56,8 @@ impl Kernel {
         if wanted >= limits::PRIVILEGED_PRIORITY {
             self.needs(t, able::PRIORITY)?;
         }
-        u8::try_from(wanted).map(Priority).map_err(|_| Errno::EINVAL)
+        let level = u8::try_from(wanted).map_err(|_| Errno::EINVAL)?;
+        Ok(Priority(level, self.threads[t].base.1))
     }
 
     /// `ThreadCreate`.
@@ -81,14 +84,16 @@ impl Kernel {
         let (mut base, mut policy, mask) = (model.base, model.policy, model.mask);
         let cpu = model.cpu_in(model.inherited_mask);
         if arguments.priority != 0 {
-            base = self.priority_argument(t, arguments.priority)?;
+            base.0 = self.priority_argument(t, arguments.priority)?.0;
             policy = policy_of(arguments.policy)?;
         }
         let (run_mask, inherited_mask) = (model.inherited_mask, model.inherited_mask);
-        let new = Thread { state: State::Stopped, base, policy, mask, ..Thread::VACANT };
+        let (policy, base) = self.policy_like(policy, base)?;
+        let new = Thread { state: State::Stopped, base, mask, ..Thread::VACANT };
         let new = Thread { cpu, run_mask, inherited_mask, ..new };
-        let id = self.thread_add(target, new)?;
+        let id = self.thread_add(target, new).inspect_err(|_| self.policy_drop(policy))?;
         // Commit: nothing below fails.
+        self.set_policy(id, policy, base);
         let thread = &mut self.threads[id];
         thread.signal_area = arguments.signal_area;
         thread.clear_tid = arguments.clear_tid;
@@ -106,6 +111,25 @@ impl Kernel {
         Ok(Outcome::value(self.threads[id].tid))
     }
 
+    /// The policy and priority of a new thread that is to have what another has: a sporadic one has a
+    /// budget of its own.
+    ///
+    /// # Errors
+    /// EAGAIN: there are too many sporadic threads.
+    fn policy_like(&mut self, model: Policy, base: Priority) -> Result<(Policy, Priority), Errno> {
+        let Policy::Sporadic(id) = model else { return Ok((model, base)) };
+        let terms = self.sporadics[id].terms;
+        let new = self.sporadics.insert(Sporadic::new(terms)).ok_or(Errno::EAGAIN)?;
+        Ok((Policy::Sporadic(new), terms.normal))
+    }
+
+    /// Gives back what a policy takes that nobody got.
+    fn policy_drop(&mut self, policy: Policy) {
+        if let Policy::Sporadic(id) = policy {
+            self.sporadics.remove(id);
+        }
+    }
+
     /// Puts a new thread into the table and its process.
     pub(crate) fn thread_add(
         &mut self,
@@ -117,6 +141,9 @@ impl Kernel {
         let new = Thread { process, effective, slice_left, ..new };
         let id = self.threads.insert(new).ok_or(Errno::EAGAIN)?;
         let is_first = self.processes[process].threads.is_empty();
+        if is_first {
+            self.processes[process].partition = effective.1;
+        }
         let tid = if is_first { self.processes[process].pid } else { self.next_tid(id) };
         self.threads[id].tid = tid;
         let mut threads = self.processes[process].threads;
@@ -154,6 +181,7 @@ impl Kernel {
         self.take_off(m, t);
         self.transition(t, State::Stopped);
         self.deadline_clear(t);
+        self.sporadic_end(t);
         self.mutexes_abandon(m, t);
         let address = self.threads[t].clear_tid;
         if address != 0 {
@@ -270,7 +298,11 @@ impl Kernel {
             policy: policy_number(thread.policy),
             priority: u32::from(thread.base.0),
             current_priority: u32::from(thread.effective.0),
-            reserved: 0,
+            ..SchedParam::default()
+        };
+        let parameters = match thread.policy {
+            Policy::Other | Policy::Fifo | Policy::RoundRobin => parameters,
+            Policy::Sporadic(id) => self.sporadics[id].terms.tell(&parameters),
         };
         self.store(m, Place { space: self.space(t), address }, &parameters)?;
         Ok(Outcome::DONE)
@@ -286,11 +318,22 @@ impl Kernel {
     ) -> Result<Outcome, Errno> {
         let target = self.thread_argument(t, who)?;
         let wanted: SchedParam = self.load(m, Place { space: self.space(t), address })?;
-        let policy = policy_of(wanted.policy)?;
-        let base = self.priority_argument(t, wanted.priority)?;
+        let level = self.priority_argument(t, wanted.priority)?.0;
+        let base = Priority(level, self.threads[target].base.1);
+        let policy = if wanted.policy == policy::SPORADIC {
+            let low = self.priority_argument(t, wanted.low_priority)?;
+            let new = Sporadic::new(Terms::new(&wanted, base, low)?);
+            Policy::Sporadic(self.sporadics.insert(new).ok_or(Errno::EAGAIN)?)
+        } else {
+            policy_of(wanted.policy)?
+        };
         // Commit: nothing below fails.
+        if self.threads[target].state == State::Running {
+            self.account(m, self.threads[target].cpu.into());
+        }
+        self.set_policy(target, policy, base);
         let thread = &mut self.threads[target];
-        (thread.policy, thread.base, thread.plain) = (policy, base, Plain::NO);
+        thread.plain = Plain::NO;
         self.unsettled = true;
         if thread.serving.get().is_none() {
             thread.inherited = None;

@@ -239,6 +239,7 @@ fn threads(system: &impl System, process: &Process) -> String {
         let letter = match thread.policy {
             policy::FIFO => 'f',
             policy::ROUND_ROBIN => 'r',
+            policy::SPORADIC => 's',
             _ => 'o',
         };
         let _infallible = writeln!(

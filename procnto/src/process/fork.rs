@@ -37,12 +37,7 @@ pub fn fork(
     );
     system.close(space);
     let (pid, handle) = created?;
-    let scheduling = system.sched_get(parent_handle, client.info.tid).unwrap_or_default();
-    let arguments = ThreadArgs {
-        priority: scheduling.priority,
-        policy: scheduling.policy,
-        ..thread_arguments(message, client.info.tid)
-    };
+    let arguments = thread_arguments(message, client.info.tid);
     if let Err(errno) = start(state, system, (pid, handle), &arguments, client.info.pid) {
         // The child never ran: nobody else knows of it.
         let _ended = system.control(handle, crate::system::Control::Terminate);
@@ -88,6 +83,7 @@ pub fn create(
     Err(Errno::EAGAIN)
 }
 
+/// The child's thread; priority, policy and partition are those of the thread that it is like.
 fn thread_arguments(message: &Fork, tid: u32) -> ThreadArgs {
     ThreadArgs {
         entry: message.entry,

@@ -120,13 +120,7 @@ pub fn sched(
         system.sched_set(handle, tid, &new)?;
     }
     let now = if message.subtype == 1 { system.sched_get(handle, tid)? } else { before };
-    let reply = Sched {
-        kind: PROC_SCHED,
-        policy: now.policy,
-        priority: now.priority,
-        current_priority: now.current_priority,
-        ..*message
-    };
+    let reply = Sched { kind: PROC_SCHED, ..*message }.telling(&now);
     Ok(Answer::Data(0, reply.as_bytes().to_vec()))
 }
 
@@ -134,13 +128,13 @@ pub fn sched(
 fn requested(message: &Sched, nice: i32) -> Result<SchedParam, Errno> {
     let priority = match message.policy {
         policy::OTHER if message.priority == 0 => of_nice(nice),
-        policy::OTHER | policy::FIFO | policy::ROUND_ROBIN => message.priority,
+        policy::OTHER | policy::FIFO | policy::ROUND_ROBIN | policy::SPORADIC => message.priority,
         _ => return Err(Errno::EINVAL),
     };
     if priority == 0 || priority > 255 {
         return Err(Errno::EINVAL);
     }
-    Ok(SchedParam { policy: message.policy, priority, ..SchedParam::default() })
+    Ok(SchedParam { priority, ..message.parameters() })
 }
 
 fn check_rights(

@@ -1,6 +1,7 @@
 //! Messages to the process manager, sent on `SYSMGR_COID`.
 
 use crate::start::Inherited;
+use neutrino_abi::sched::SchedParam;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The child shares the address space and the parent waits for its exec or exit (`vfork`).
@@ -269,8 +270,48 @@ pub struct Sched {
     pub priority: u32,
     /// Priority it runs at (reply).
     pub current_priority: u32,
+    /// Sporadic: priority without budget.
+    pub low_priority: u32,
+    /// Sporadic: nanoseconds in a period.
+    pub budget: u64,
+    /// Sporadic: nanoseconds after which budget comes back.
+    pub period: u64,
+    /// Sporadic: in how many parts.
+    pub replenishments: u32,
     /// Not used; 0.
     pub zero: u32,
+}
+
+impl Sched {
+    /// With the parameters that the kernel told.
+    #[must_use]
+    pub const fn telling(self, now: &SchedParam) -> Self {
+        Self {
+            policy: now.policy,
+            priority: now.priority,
+            current_priority: now.current_priority,
+            low_priority: now.low_priority,
+            budget: now.budget,
+            period: now.period,
+            replenishments: now.replenishments,
+            ..self
+        }
+    }
+
+    /// The parameters that it names, for the kernel.
+    #[must_use]
+    pub const fn parameters(&self) -> SchedParam {
+        SchedParam {
+            policy: self.policy,
+            priority: self.priority,
+            current_priority: self.current_priority,
+            low_priority: self.low_priority,
+            budget: self.budget,
+            period: self.period,
+            replenishments: self.replenishments,
+            reserved: 0,
+        }
+    }
 }
 
 /// `PROC_ATTACH`: a connection to a channel of another process (QNX: `ConnectAttach`).

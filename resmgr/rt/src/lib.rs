@@ -24,6 +24,7 @@ pub mod manager;
 pub mod memory;
 pub mod message;
 pub mod mmio;
+pub mod partition;
 pub mod path;
 pub mod port;
 pub mod process;

@@ -89,9 +89,7 @@ extern "C" fn trampoline(argument: *mut Box<dyn FnOnce() + Send>) -> ! {
 /// # Errors
 /// EINVAL, EPERM.
 pub fn set_priority(policy: u32, priority: u8) -> Result<(), Errno> {
-    let parameters = SchedParam { policy, priority: u32::from(priority), ..SchedParam::default() };
-    let parameters = address_of(&parameters);
-    pure(Call::SchedSet { process: SELF, tid: 0, parameters }).map(drop)
+    set_priority_of(0, policy, priority)
 }
 
 /// Sets policy and priority of another thread of the process, by its number.
@@ -99,8 +97,18 @@ pub fn set_priority(policy: u32, priority: u8) -> Result<(), Errno> {
 /// # Errors
 /// EINVAL, EPERM, ESRCH.
 pub fn set_priority_of(tid: u32, policy: u32, priority: u8) -> Result<(), Errno> {
-    let parameters = SchedParam { policy, priority: u32::from(priority), ..SchedParam::default() };
-    let parameters = address_of(&parameters);
+    set_scheduling(
+        tid,
+        &SchedParam { policy, priority: u32::from(priority), ..SchedParam::default() },
+    )
+}
+
+/// Sets all scheduling parameters of a thread of the process; 0 is the caller.
+///
+/// # Errors
+/// EINVAL, EPERM, ESRCH, EAGAIN: too many sporadic threads.
+pub fn set_scheduling(tid: u32, parameters: &SchedParam) -> Result<(), Errno> {
+    let parameters = address_of(parameters);
     pure(Call::SchedSet { process: SELF, tid, parameters }).map(drop)
 }
 

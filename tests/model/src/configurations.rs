@@ -1,12 +1,13 @@
 //! The configurations: who there is, what each may do, and how far to look.
 
 use neutrino_abi::message::chf;
+use neutrino_abi::sched::{SchedParam, policy};
 
 use crate::moves::Move::{
     self, Attach, Continue, CreateChannel, DestroyChannel, Detach, DetachCopy, Dup, EndOther,
     EndProcess, EndThread, FutexWait, FutexWake, Hold, Kill, Lock, LockFor, Pin, PinOf, Priority,
     PriorityOf, Pulse, Read, Receive, ReceivePulse, Refuse, Reply, ReplyReceive, ReplyReceiveWords,
-    Send, SendBadly, SendWords, Sleep, Spawn, TakeSignal, Timeout, Unlock, Yield,
+    Send, SendBadly, SendWords, Sleep, Spawn, TakeSignal, Timeout, Unlock, Work, Yield,
 };
 
 /// The connection that every process has: to the first channel.
@@ -19,7 +20,22 @@ pub enum Policy {
     Fifo,
     /// By slices.
     RoundRobin,
+    /// At its priority for a third of the time, see [`TERMS`].
+    Sporadic,
 }
+
+/// What a sporadic thread asks for beside its priority: in half of the periods its budget comes back
+/// in one part.
+pub(crate) const TERMS: SchedParam = SchedParam {
+    policy: policy::SPORADIC,
+    priority: 0,
+    current_priority: 0,
+    low_priority: 5,
+    budget: 300,
+    period: 900,
+    replenishments: 2,
+    reserved: 0,
+};
 
 /// One thread; the first is process 1's first.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +83,10 @@ const fn role(process: u8, priority: u32, moves: &'static [Move]) -> Role {
 
 const fn sliced(priority: u32, moves: &'static [Move]) -> Role {
     Role { process: 1, priority, policy: Policy::RoundRobin, moves }
+}
+
+const fn sporadic(priority: u32, moves: &'static [Move]) -> Role {
+    Role { process: 1, priority, policy: Policy::Sporadic, moves }
 }
 
 const SERVER: &[Move] =
@@ -274,6 +294,19 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         has_twin: true,
         states: 1_000_000,
         minimum: 4_728,
+    },
+    Configuration {
+        name: "sporadic",
+        channels: &[0],
+        threads: &[
+            role(1, 10, &[Receive(0), Reply(0), Lock(0), Unlock(0)]),
+            sporadic(20, &[Send(0), Lock(0), Unlock(0), Sleep(400), Work(100)]),
+            role(1, 30, &[LockFor(0, 500), Unlock(0), Sleep(300), PriorityOf(2, 35)]),
+            sporadic(25, &[Sleep(200), Work(200), EndOther(2), Spawn(15)]),
+        ],
+        has_twin: false,
+        states: 450_000,
+        minimum: 450_000,
     },
     Configuration {
         name: "futexes and mutexes",

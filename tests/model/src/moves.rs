@@ -47,6 +47,8 @@ pub enum Move {
     Sleep(u64),
     /// Gives way.
     Yield,
+    /// Works for so many nanoseconds, or until the timer comes, and gives way.
+    Work(u64),
     /// Takes another priority.
     Priority(u32),
     /// Gives another thread one.
@@ -161,7 +163,7 @@ const FUTEX: u64 = DATA + 0x20;
 /// `ThreadArgs` and such.
 pub(crate) const ARGUMENTS: u64 = DATA + 0x280;
 /// `SchedParameters`.
-pub(crate) const PARAMETERS: u64 = DATA + 0x3c0;
+pub(crate) const PARAMETERS: u64 = DATA + 0x380;
 /// A `SignalInfo` of the signal that is sent.
 pub(crate) const SIGNAL: u64 = DATA + 0x3d0;
 /// What an answer to a thread says.
@@ -263,7 +265,7 @@ impl Move {
             },
             Self::FutexWake => Call::FutexWake { address: FUTEX, count: 1, flags: 0, bitset: 1 },
             Self::Sleep(time) => Call::ClockNanosleep { clock: 1, flags: 0, time, remaining: 0 },
-            Self::Yield => Call::SchedYield {},
+            Self::Yield | Self::Work(_) => Call::SchedYield {},
             Self::Priority(_) => Call::SchedSet { process: 0, tid: 0, parameters: PARAMETERS },
             Self::PriorityOf(..) => Call::SchedSet { process: 0, tid, parameters: PARAMETERS },
             Self::Kill(_) => Call::SignalKill { process: 0, tid, info: SIGNAL },

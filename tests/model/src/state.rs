@@ -2,13 +2,14 @@
 
 use neutrino_abi::calls::Call;
 use neutrino_abi::process::{ProcessArgs, ThreadArgs};
+use neutrino_abi::sched::SchedParam;
 use neutrino_abi::signal::{disposition, number};
 use neutrino_abi::wire::Wire;
 use neutrino_core_explored::limits::{CPUS, THREADS};
 use neutrino_core_explored::machine::{FrameNumber, ThreadContexts, ThreadSlot};
 use neutrino_core_explored::{Input, Kernel};
 
-use crate::configurations::{Configuration, Policy};
+use crate::configurations::{Configuration, Policy, TERMS};
 use crate::machine::{FIRST_FRAME, FRAMES, ModelMachine};
 use crate::moves::{self, Caller, Doing, Move, tag};
 use crate::properties::{self, Waiting};
@@ -110,7 +111,11 @@ impl State {
             self.poke_thread(role.priority, role.policy);
             let process = if role.process == 2 { self.process } else { 0 };
             let arguments = moves::ARGUMENTS;
-            self.ok(&Call::ThreadCreate { process, arguments });
+            let tid = self.ok(&Call::ThreadCreate { process, arguments }) as u32;
+            if role.policy == Policy::Sporadic {
+                self.poke_policy(role.policy, role.priority);
+                self.ok(&Call::SchedSet { process: 0, tid, parameters: moves::PARAMETERS });
+            }
         }
         for slot in 1..=threads.len() as u16 {
             self.machine.poke(moves::message(slot), &u64::from(slot).to_le_bytes());
@@ -121,17 +126,18 @@ impl State {
     }
 
     fn poke_policy(&mut self, policy: Policy, priority: u32) {
-        let kind = match policy {
-            Policy::Fifo => 1_u32,
-            Policy::RoundRobin => 2,
+        let wanted = match policy {
+            Policy::Fifo => SchedParam { policy: 1, ..SchedParam::default() },
+            Policy::RoundRobin => SchedParam { policy: 2, ..SchedParam::default() },
+            Policy::Sporadic => TERMS,
         };
-        self.machine.poke(moves::PARAMETERS, &kind.to_le_bytes());
-        self.machine.poke(moves::PARAMETERS + 4, &priority.to_le_bytes());
+        let wanted = SchedParam { priority, ..wanted };
+        self.machine.poke(moves::PARAMETERS, wanted.bytes());
     }
 
     fn poke_thread(&mut self, priority: u32, policy: Policy) {
         let policy = match policy {
-            Policy::Fifo => 1,
+            Policy::Fifo | Policy::Sporadic => 1,
             Policy::RoundRobin => 2,
         };
         let args = ThreadArgs { entry: 1, stack: 1, priority, policy, ..ThreadArgs::default() };
@@ -343,6 +349,10 @@ impl State {
         match step {
             Move::Priority(priority) | Move::PriorityOf(_, priority) => {
                 self.poke_policy(Policy::Fifo, priority);
+            }
+            Move::Work(time) => {
+                let until = self.machine.now + time;
+                self.machine.now = until.min(self.machine.armed);
             }
             Move::Spawn(priority) => self.poke_thread(priority, Policy::Fifo),
             _ => {}

@@ -18,7 +18,9 @@ use crate::mutex::MutexId;
 use crate::process::{Process, ProcessId};
 use crate::signal::Pending;
 use crate::slab::{Id, Maybe};
+use crate::sporadic::Sporadic;
 use crate::thread::{Policy, Queue, Sending, State, Thread, ThreadId};
+use crate::thread_calls::policy_number;
 use crate::time::deadline::Who;
 
 /// Folds words by multiplication.
@@ -108,7 +110,7 @@ impl Kernel {
             kernel: self,
             now,
             mix: Mix(0),
-            slices: self.threads.iter().any(|(_, thread)| thread.policy != Policy::Fifo),
+            slices: self.threads.iter().any(|(_, thread)| is_sliced(thread.policy)),
             channels: Numbers::NEW,
             connections: Numbers::NEW,
             mutexes: Numbers::NEW,
@@ -243,7 +245,11 @@ impl Walk<'_> {
             thread.effective.0.into(),
         ]);
         let inherited = thread.inherited.map_or(256, |priority| priority.0.into());
-        self.pack([thread.policy as u16, thread.hold as u16, thread.plain.0, inherited]);
+        let policy = policy_number(thread.policy).to_le_bytes()[0].into();
+        if let Policy::Sporadic(id) = thread.policy {
+            self.sporadic(thread, &kernel.sporadics[id]);
+        }
+        self.pack([policy, thread.hold as u16, thread.plain.0, inherited]);
         let [serving, served_by] = [thread.serving, thread.served_by].map(|id| slot(id.get()));
         let serves = self.channel(thread.serves);
         self.words(&[serving, served_by, serves, u64::from(thread.unblock_pulse.is_some())]);
@@ -268,6 +274,19 @@ impl Walk<'_> {
         for mutex in thread.mutexes.iter(&kernel.mutexes) {
             let mutex = self.mutex(mutex);
             self.mix.word(mutex);
+        }
+    }
+
+    /// What a budget's account says, as of now.
+    fn sporadic(&mut self, thread: &Thread, own: &Sporadic) {
+        let is_normal = thread.base.0 == own.terms.normal.0;
+        let left = if is_normal { own.left_at(thread.cpu_time) } else { own.left };
+        let began = if left == own.left { 0 } else { self.now.wrapping_sub(own.began) };
+        own.terms.hash(&mut self.mix);
+        self.words(&[left, own.left, began]);
+        for (at, amount) in own.pending() {
+            let at = self.later(at);
+            self.words(&[at, amount]);
         }
     }
 
@@ -351,7 +370,8 @@ impl Walk<'_> {
                 self.mix.word(left);
             }
             // The words of `levels` say which queues are worth a look; `check` that they are right.
-            for (word, queues) in cpu.levels.iter().zip(cpu.ready.chunks(64)) {
+            let ready = cpu.ready.iter().flat_map(|r| r.levels.iter().zip(r.queues.chunks(64)));
+            for (word, queues) in ready {
                 self.mix.word(*word);
                 let filled = queues.iter().filter(|queue| *word != 0 && !queue.is_empty());
                 filled.for_each(|queue| self.queue(queue));
@@ -429,9 +449,14 @@ impl Walk<'_> {
     }
 }
 
+const fn is_sliced(policy: Policy) -> bool {
+    matches!(policy, Policy::Other | Policy::RoundRobin)
+}
+
 fn who_slot(who: Who) -> (u8, u16) {
     match who {
         Who::Thread(thread) => (0, thread.index()),
         Who::Timer(timer) => (1, timer.index()),
+        Who::Sporadic(id) => (2, id.index()),
     }
 }

@@ -25,6 +25,8 @@ impl Clone for Kernel {
             poll_nodes,
             signals,
             mutexes,
+            sporadics,
+            partitions,
             futexes,
             pids,
             deadlines,
@@ -57,6 +59,8 @@ impl Clone for Kernel {
         self.poll_nodes.clone_from(poll_nodes);
         self.signals.clone_from(signals);
         self.mutexes.clone_from(mutexes);
+        self.sporadics.clone_from(sporadics);
+        self.partitions.clone_from(partitions);
         self.futexes.clone_from(futexes);
         self.pids.clone_from(pids);
         self.deadlines.clone_from(deadlines);

@@ -2,6 +2,7 @@
 
 mod canon;
 mod copy;
+mod policy;
 mod view;
 
 use core::cmp::Reverse;
@@ -14,7 +15,7 @@ use crate::ipc::connection::{ConnectionId, Phase};
 use crate::ipc::event::Action;
 use crate::list::List;
 use crate::smp::Attention;
-use crate::thread::{NO_EXTRA, Plain, Queue, Server, State, Takes, Thread, ThreadId};
+use crate::thread::{NO_EXTRA, Plain, Priority, Queue, Server, State, Takes, Thread, ThreadId};
 
 pub use view::{ThreadView, Waits};
 
@@ -42,6 +43,8 @@ impl Kernel {
         self.check_deadlines()?;
         self.check_plain()?;
         self.check_extras()?;
+        self.check_sporadics()?;
+        self.check_partitions()?;
         claim(self.monitor.inversions == 0, "I10: the monitor has counted an inversion")
     }
 
@@ -79,10 +82,14 @@ impl Kernel {
             )?;
         }
         for cpu in &self.cpus {
-            for (level, queue) in cpu.ready.iter().enumerate() {
-                count(queue, &|thread| {
-                    thread.state == State::Ready && usize::from(thread.effective.0) == level
-                })?;
+            for (number, ready) in cpu.ready.iter().enumerate() {
+                for (level, queue) in ready.queues.iter().enumerate() {
+                    count(queue, &|thread| {
+                        let Priority(own, partition) = thread.effective;
+                        thread.state == State::Ready
+                            && (usize::from(own), usize::from(partition)) == (level, number)
+                    })?;
+                }
             }
         }
         let should = self.threads.iter().filter(|(_, thread)| is_queued(&thread.state)).count();
@@ -106,7 +113,7 @@ impl Kernel {
 
     /// Whether a queue is ordered by priority, and equals by arrival.
     fn is_ordered(&self, queue: List<Thread, Queue>) -> bool {
-        let order = |t: ThreadId| (Reverse(self.threads[t].effective), self.threads[t].arrival);
+        let order = |t: ThreadId| (Reverse(self.threads[t].effective.0), self.threads[t].arrival);
         queue.iter(&self.threads).map(order).is_sorted()
     }
 
@@ -207,9 +214,9 @@ impl Kernel {
         }
         let quiet = |cpu: &Cpu| cpu.attention == Attention::Quiet;
         for (index, cpu) in self.cpus.iter().enumerate().take(self.online) {
-            let level = cpu.current.get().map(|current| self.threads[current].effective.0);
-            let outranks =
-                |t: ThreadId| level.is_none_or(|level| level < self.threads[t].effective.0);
+            let rank = |t: ThreadId| self.partitions.rank(self.threads[t].effective);
+            let runs = cpu.current.get().map(rank);
+            let outranks = |t: ThreadId| runs.is_none_or(|runs| runs < rank(t));
             let ready = self.threads.iter().filter(|(_, thread)| thread.state == State::Ready);
             let mut waiting =
                 ready.filter(|&(t, _)| self.allows(t, index) && !self.is_asked_for(t));
@@ -222,7 +229,7 @@ impl Kernel {
     /// Whether a CPU was asked to run a thread.
     fn is_asked_for(&self, t: ThreadId) -> bool {
         let asked = self.cpus.iter().filter(|cpu| cpu.attention == Attention::Asked);
-        asked.filter_map(Cpu::first).any(|first| first == t)
+        asked.filter_map(|cpu| cpu.first(&self.partitions)).any(|first| first == t)
     }
 
     /// I11, and that some CPU's timer comes before the first deadline.
@@ -232,7 +239,8 @@ impl Kernel {
             claim(cpu < self.online && self.allows(id, cpu), "I11: a thread is on a wrong CPU")?;
         }
         for (index, cpu) in self.cpus.iter().enumerate() {
-            let mut queued = cpu.ready.iter().flat_map(|queue| queue.iter(&self.threads));
+            let queues = cpu.ready.iter().flat_map(|ready| &ready.queues);
+            let mut queued = queues.flat_map(|queue| queue.iter(&self.threads));
             let all_own = queued.all(|t| usize::from(self.threads[t].cpu) == index);
             claim(all_own, "I11: a thread is on the queue of another CPU")?;
         }
@@ -304,6 +312,7 @@ impl Kernel {
         self.chunks.iter().for_each(|(id, chunk)| (id, chunk).hash(&mut hash));
         self.timers.iter().for_each(|(id, timer)| (id, timer).hash(&mut hash));
         self.mutexes.iter().for_each(|(id, mutex)| (id, mutex).hash(&mut hash));
+        self.sporadics.iter().for_each(|(id, sporadic)| (id, sporadic).hash(&mut hash));
         self.signals.iter().for_each(|(id, signal)| (id, signal).hash(&mut hash));
         self.poll_nodes.iter().for_each(|(id, node)| (id, node).hash(&mut hash));
         hash.finish()
@@ -316,7 +325,7 @@ impl Kernel {
         for cpu in &self.cpus {
             let slice_end = cpu.slice_end.max(cpu.since);
             let timer = cpu.timer.max(cpu.since);
-            crate::cpu::Cpu { slice_end, timer, ..*cpu }.hash(&mut hash);
+            crate::cpu::Cpu { slice_end, timer, billed: 0, ..*cpu }.hash(&mut hash);
         }
         let counters = &self.counters;
         (counters.all_switches(), counters.all_calls(), counters.interrupts).hash(&mut hash);
@@ -397,7 +406,7 @@ impl Kernel {
     /// touched; for tests of the monitor.
     pub fn plant_priority(&mut self, thread: crate::machine::ThreadSlot, priority: u8) {
         if let Some(t) = crate::slab::Id::from_index(thread.0) {
-            self.threads[t].effective = crate::thread::Priority(priority);
+            self.threads[t].effective.0 = priority;
             self.touch(t);
         }
     }

@@ -49,11 +49,15 @@ impl Kernel {
         }
     }
 
-    /// Who calls; bills the time. None if it is not plain, its slice is over, or another CPU runs.
+    /// Who calls; bills the time. None if it is not plain, its slice is over, another CPU runs, or
+    /// there are partitions to choose from.
     #[inline(always)]
     fn caller(&mut self, m: &mut impl Machine, cpu: usize) -> Option<Caller> {
         let thread = self.runner(cpu);
-        if self.online > 1 || self.threads[thread].plain == Plain::NO {
+        if self.online > 1
+            || self.partitions.are_several()
+            || self.threads[thread].plain == Plain::NO
+        {
             return None;
         }
         self.account(m, cpu);
@@ -118,7 +122,7 @@ impl Kernel {
         let t = caller.thread;
         // By I12 that is a channel of its process.
         let channel = self.threads[t].serves?;
-        let next = self.cpus.get(cpu)?.first()?;
+        let next = self.cpus.get(cpu)?.first(&self.partitions)?;
         if !self.is_quiet_at(channel, chid) || !self.is_plain(next) {
             return None;
         }
@@ -139,7 +143,7 @@ impl Kernel {
         let t = caller.thread;
         let level = usize::from(self.threads[t].effective.0);
         let own = self.cpus.get_mut(cpu)?;
-        let queue = own.ready.get_mut(level)?;
+        let queue = own.ready.first_mut()?.queues.get_mut(level)?;
         let next = queue.first().unwrap_or(t);
         if self.threads[next].plain == Plain::NO {
             return None;
@@ -169,7 +173,7 @@ impl Kernel {
         let narrow = |index| i32::try_from(call.argument(index).cast_signed()).ok();
         let priority = match narrow(1)? {
             -1 => self.threads[thread].effective,
-            given => Priority(u8::try_from(given).ok()?.max(1)),
+            given => Priority::system(u8::try_from(given).ok()?.max(1)),
         };
         let code = narrow(2)?;
         self.pulse_waiting(m, caller, connection, (code, priority, call.argument(3)))
@@ -197,8 +201,8 @@ impl Kernel {
         let connection =
             self.connection_in(self.threads[target].process, u64::from(event.target))?;
         let priority = match event.priority {
-            -1 => Priority(PRIORITY_DEFAULT),
-            given => Priority(u8::try_from(given).ok()?),
+            -1 => Priority::system(PRIORITY_DEFAULT),
+            given => Priority::system(u8::try_from(given).ok()?),
         };
         self.pulse_waiting(m, caller, connection, (event.code, priority, event.value))
     }

@@ -174,7 +174,7 @@ impl Kernel {
     pub(crate) fn queue_priority(&self, id: ChannelId) -> Priority {
         let channel = &self.channels[id];
         if channel.has(chf::FIXED_PRIORITY) {
-            return Priority(0);
+            return Priority::default();
         }
         let sender = channel.senders.first().map(|sender| self.threads[sender].effective);
         let pulse = channel.pulses.first().map(|pulse| self.pulses[pulse].priority);
@@ -187,10 +187,10 @@ impl Kernel {
         let Some(pulse) = channel.pulses.first() else { return false };
         let Some(sender) = channel.senders.first() else { return true };
         let (pulse, sender) = (&self.pulses[pulse], &self.threads[sender]);
-        if pulse.priority == sender.effective {
+        if pulse.priority.0 == sender.effective.0 {
             pulse.arrival < sender.arrival
         } else {
-            pulse.priority > sender.effective
+            pulse.priority.0 > sender.effective.0
         }
     }
 

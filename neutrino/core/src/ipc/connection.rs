@@ -172,7 +172,7 @@ impl Kernel {
 
     /// The priority of what happens now: the current thread's.
     pub(crate) fn caller_priority(&self) -> Priority {
-        self.caller.map_or(Priority(10), |t| self.threads[t].effective)
+        self.caller.map_or(Priority::system(10), |t| self.threads[t].effective)
     }
 
     /// Frees a connection to a live channel.

@@ -57,7 +57,9 @@ impl Kernel {
                 let code = i8::try_from(event.code).map_err(|_| Errno::EINVAL)?;
                 let priority = match event.priority {
                     -1 => None,
-                    given => Some(Priority(u8::try_from(given).map_err(|_| Errno::EINVAL)?)),
+                    given => {
+                        Some(Priority::system(u8::try_from(given).map_err(|_| Errno::EINVAL)?))
+                    }
                 };
                 if code < 0 {
                     return Err(Errno::EINVAL);
@@ -98,7 +100,8 @@ impl Kernel {
             Action::None => {}
             Action::Pulse { connection, code, priority, value } => {
                 let Some(channel) = self.connections[connection].channel.get() else { return };
-                let priority = priority.unwrap_or(Priority(neutrino_abi::sched::PRIORITY_DEFAULT));
+                let priority =
+                    priority.unwrap_or(Priority::system(neutrino_abi::sched::PRIORITY_DEFAULT));
                 let scoid = u32::from(connection.index());
                 self.pulse_send(m, channel, NewPulse { code, value, priority, scoid }, owner);
             }

@@ -74,7 +74,7 @@ impl Slot for Pulse {
         value: 0,
         scoid: 0,
         count: 0,
-        priority: Priority(0),
+        priority: Priority::system(0),
         arrival: 0,
         queued: Link::NONE,
         charged: Link::NONE,
@@ -114,7 +114,7 @@ impl Kernel {
         }
         let priority = match event.priority {
             -1 => self.threads[t].effective,
-            given => Priority(u8::try_from(given).map_err(|_| Errno::EINVAL)?.max(1)),
+            given => Priority::system(u8::try_from(given).map_err(|_| Errno::EINVAL)?.max(1)),
         };
         if self.pulse_receiver(channel).is_none() {
             self.pulse_allowance(process)?;
@@ -178,6 +178,9 @@ impl Kernel {
         owner: Owner,
     ) {
         self.trace_pulse(channel, &pulse);
+        // Who receives it pays for it.
+        let payer = self.processes[self.channels[channel].process].partition;
+        let pulse = NewPulse { priority: Priority(pulse.priority.0, payer), ..pulse };
         if let Some(queued) = self.pulse_of(owner) {
             let count = &mut self.pulses[queued].count;
             *count = count.saturating_add(1);

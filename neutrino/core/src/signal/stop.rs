@@ -12,7 +12,7 @@ use crate::sched;
 use crate::thread::{Plain, Priority, Sibling, State, ThreadId, slot};
 
 /// Priority of what the process manager is told.
-const NOTICE_PRIORITY: Priority = Priority(20);
+const NOTICE_PRIORITY: Priority = Priority::system(20);
 
 impl Kernel {
     /// Tells the process manager of a process.

@@ -4,8 +4,9 @@
 use neutrino_abi::time::FOREVER;
 
 use crate::Kernel;
-use crate::limits::{THREADS, TIMERS};
+use crate::limits::{SPORADICS, THREADS, TIMERS};
 use crate::slab::Id;
+use crate::sporadic::SporadicId;
 use crate::thread::{Plain, ThreadId};
 use crate::time::timer::TimerId;
 
@@ -16,6 +17,8 @@ pub enum Who {
     Thread(ThreadId),
     /// A timer's.
     Timer(TimerId),
+    /// Of budget that comes back.
+    Sporadic(SporadicId),
 }
 
 /// Whether a deadline moves when the wall clock is set.
@@ -50,7 +53,7 @@ struct Node {
     who: Who,
 }
 
-const ROOM: usize = THREADS + TIMERS;
+const ROOM: usize = THREADS + TIMERS + SPORADICS;
 
 /// The heap.
 #[derive(Clone, Debug, Hash)]
@@ -93,6 +96,7 @@ impl Kernel {
         match node.who {
             Who::Thread(t) => self.threads[t].position = position,
             Who::Timer(timer) => self.timers[timer].position = position,
+            Who::Sporadic(id) => self.sporadics[id].position = position,
         }
     }
 
@@ -100,6 +104,7 @@ impl Kernel {
         let Position(index) = match who {
             Who::Thread(t) => self.threads[t].position,
             Who::Timer(timer) => self.timers[timer].position,
+            Who::Sporadic(id) => self.sporadics[id].position,
         };
         usize::from(index).wrapping_sub(1)
     }
@@ -165,6 +170,7 @@ impl Kernel {
         match who {
             Who::Thread(t) => self.threads[t].position = Position::NONE,
             Who::Timer(timer) => self.timers[timer].position = Position::NONE,
+            Who::Sporadic(id) => self.sporadics[id].position = Position::NONE,
         }
         let last = self.deadlines.length.wrapping_sub(1);
         let moved = self.deadlines.node(last);

@@ -124,6 +124,7 @@ impl Kernel {
                     self.interrupt(m, t, Errno::ETIMEDOUT);
                 }
                 Who::Timer(timer) => self.timer_expire(m, timer),
+                Who::Sporadic(id) => self.sporadic_replenish(m, id),
             }
         }
     }

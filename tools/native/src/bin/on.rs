@@ -1,5 +1,5 @@
-//! `on [-p PRIORITY[f|r|o]] COMMAND [ARGUMENT…]`: runs a command at a priority and policy
-//! (QNX: `on`).
+//! `on [-p PRIORITY[f|r|o]] [-X aps=PARTITION] COMMAND [ARGUMENT…]`: runs a command at a priority and
+//! policy, in an adaptive partition (QNX: `on`).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 #![allow(
@@ -11,30 +11,53 @@
 mod program {
     use neutrino_rt::abi::sched::policy;
     use neutrino_rt::start::Arguments;
-    use neutrino_rt::{Errno, eprintln, process, thread};
+    use neutrino_rt::{Errno, eprintln, partition, process, thread};
 
     fn main(arguments: &Arguments) -> i32 {
-        let mut command = arguments.arguments.get(1..).unwrap_or_default();
-        if command.first() == Some(&b"-p".as_slice()) {
-            let wanted = arguments.get(2).and_then(parse);
-            let Some((priority, policy)) = wanted else {
-                eprintln!("on: -p wants a priority from 1 to 255, with f, r or o behind it");
-                return 2;
-            };
-            if let Err(errno) = thread::set_priority(policy, priority) {
-                eprintln!("on: cannot run at priority {priority}: {errno}");
-                return 1;
+        let mut at = 1;
+        // Bound: the arguments.
+        while let Some(option @ ("-p" | "-X")) = arguments.get(at) {
+            let wanted = arguments.get(at + 1);
+            let done = if option == "-p" { set_priority(wanted) } else { join(wanted) };
+            if let Err(status) = done {
+                return status;
             }
-            command = arguments.arguments.get(3..).unwrap_or_default();
+            at += 2;
         }
+        let command = arguments.arguments.get(at..).unwrap_or_default();
         let Some(name) = command.first() else {
-            eprintln!("on: use: on [-p PRIORITY[f|r|o]] COMMAND [ARGUMENT…]");
+            eprintln!("on: use: on [-p PRIORITY[f|r|o]] [-X aps=PARTITION] COMMAND [ARGUMENT…]");
             return 2;
         };
         let errno = start(name, command, &arguments.environment);
         let shown = core::str::from_utf8(name).unwrap_or("?");
         eprintln!("on: cannot run {shown}: {errno}");
         127
+    }
+
+    /// The exit status, if this fails.
+    fn set_priority(wanted: Option<&str>) -> Result<(), i32> {
+        let Some((priority, policy)) = wanted.and_then(parse) else {
+            eprintln!("on: -p wants a priority from 1 to 255, with f, r or o behind it");
+            return Err(2);
+        };
+        thread::set_priority(policy, priority).map_err(|errno| {
+            eprintln!("on: cannot run at priority {priority}: {errno}");
+            1
+        })
+    }
+
+    /// The same.
+    fn join(wanted: Option<&str>) -> Result<(), i32> {
+        let Some(name) = wanted.and_then(|wanted| wanted.strip_prefix("aps=")) else {
+            eprintln!("on: -X wants aps=PARTITION");
+            return Err(2);
+        };
+        let id = partition::by_name(name).ok_or(Errno::ENOENT);
+        id.and_then(|id| partition::join(id, 0)).map_err(|errno| {
+            eprintln!("on: cannot join partition {name}: {errno}");
+            1
+        })
     }
 
     /// Becomes the command, as found by its path or in the usual directories.
