@@ -41,8 +41,8 @@ macro_rules! for_each_call {
             /// connection to a channel of the caller, or another badge.
             0x1008 ConnectReady { scoid: u32, badge: u64, bits: u32 }
             /// Waits until a connection is ready (`ppoll`): `timeout` is relative nanoseconds
-            /// (`FOREVER`: none), `mask` the address of a signal set to wait with, or 0. Returns how
-            /// many are. EFAULT, EINTR, EINVAL, EAGAIN.
+            /// (`FOREVER`: none), `mask` the address of a signal set to wait with, or 0; `flags`:
+            /// [`crate::handle::POLL_AWAIT`]. Returns how many are. EFAULT, EINTR, EINVAL, EAGAIN.
             0x1009 ConnectPoll { entries: u64, count: u32, timeout: u64, mask: u64, flags: u32 }
             /// Tells about the first handle at or above `coid` in a process's table (a `HandleInfo`);
             /// returns its number. EBADF: none. EFAULT.
@@ -275,6 +275,11 @@ macro_rules! for_each_call {
             /// not locked again. EAGAIN: other value, the mutex is still held. EPERM: it is another's.
             /// EINTR, ETIMEDOUT, EFAULT.
             0x105b SyncCondvarWait { address: u64, expected: u32, flags: u32, mutex: u64, mutex_flags: u32 }
+            /// Delivers an event each time that the readiness word of a connection is set, and when
+            /// nobody holds the connection any more; returns a handle, which does not hold it either.
+            /// `ConnectPoll` takes the handle for the connection (`NVAL`: it is gone). EBADF, EINVAL,
+            /// EAGAIN, EMFILE, EFAULT.
+            0x105f ConnectWatch { coid: u32, event: u64 }
         }
     };
 }

@@ -29,6 +29,10 @@ pub const COF_NOSHARE: u32 = 0x0040;
 /// The client forbids events through this connection (QNX: `_NTO_COF_NOEVENT`).
 pub const COF_NOEVENT: u32 = 0x0800;
 
+/// Flag of `ConnectPoll`: behind the signal set to wait with is another, of signals that end the wait
+/// with EINTR while they are pending, blocked as they may be.
+pub const POLL_AWAIT: u32 = 1;
+
 /// Readiness bits of a connection; the values are `poll`'s.
 pub mod ready {
     /// Data can be read (`POLLIN`).
@@ -45,6 +49,8 @@ pub mod ready {
     pub const NVAL: u32 = 0x020;
     /// The other side will send no more (`POLLRDHUP`).
     pub const RDHUP: u32 = 0x2000;
+    /// What is read are the reader's own pending signals; nobody waits for this bit.
+    pub const SIGNALS: u32 = 0x4000;
 }
 
 /// One descriptor of a `ConnectPoll` call; the layout is C's `struct pollfd`.

@@ -250,4 +250,6 @@ pub mod handle_kind {
     pub const INTERRUPT: u32 = 7;
     #[doc(hidden)]
     pub const PORT: u32 = 8;
+    #[doc(hidden)]
+    pub const WATCH: u32 = 9;
 }

@@ -62,9 +62,10 @@ impl Kernel {
             Call::ConnectReady { scoid, badge, bits } => {
                 self.connect_ready(m, t, scoid, badge, bits)
             }
-            Call::ConnectPoll { entries, count, timeout, mask, .. } => {
-                self.connect_poll(m, t, &PollArgs { entries, count, timeout, mask })
+            Call::ConnectPoll { entries, count, timeout, mask, flags } => {
+                self.connect_poll(m, t, &PollArgs { entries, count, timeout, mask, flags })
             }
+            Call::ConnectWatch { coid, event } => self.connect_watch(m, t, coid, event),
             Call::ConnectServerInfo { process, coid, info } => {
                 self.handle_info(m, t, process, coid, info)
             }

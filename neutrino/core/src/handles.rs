@@ -14,6 +14,7 @@ use crate::Kernel;
 use crate::interrupt::InterruptId;
 use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::ConnectionId;
+use crate::ipc::watch::WatchId;
 use crate::limits;
 use crate::machine::SpaceSlot;
 use crate::memory::ObjectId;
@@ -43,6 +44,8 @@ pub enum Target {
     Interrupt(InterruptId),
     /// A range of I/O ports.
     Port(PortId),
+    /// A watch on a connection.
+    Watch(WatchId),
 }
 
 impl Target {
@@ -58,6 +61,7 @@ impl Target {
             Self::Timer(_) => handle_kind::TIMER,
             Self::Interrupt(_) => handle_kind::INTERRUPT,
             Self::Port(_) => handle_kind::PORT,
+            Self::Watch(_) => handle_kind::WATCH,
         }
     }
 }

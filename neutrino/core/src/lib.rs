@@ -72,6 +72,7 @@ use interrupt::Interrupt;
 use ipc::channel::{Channel, ChannelId};
 use ipc::connection::Connection;
 use ipc::pulse::Pulse;
+use ipc::watch::Watch;
 use list::List;
 use mutex::Mutex;
 use poll::PollNode;
@@ -118,6 +119,7 @@ pub struct Kernel {
     pub(crate) timers: Slab<Timer, { limits::TIMERS }>,
     pub(crate) interrupts: Slab<Interrupt, { limits::INTERRUPTS }>,
     pub(crate) ports: Slab<Port, { limits::PORTS }>,
+    pub(crate) watches: Slab<Watch, { limits::WATCHES }>,
     pub(crate) poll_nodes: Slab<PollNode, { limits::POLL_NODES }>,
     pub(crate) signals: Slab<Queued, { limits::SIGNALS }>,
     pub(crate) mutexes: Slab<Mutex, { limits::MUTEXES }>,
@@ -166,6 +168,7 @@ impl Kernel {
             timers: Slab::new(),
             interrupts: Slab::new(),
             ports: Slab::new(),
+            watches: Slab::new(),
             poll_nodes: Slab::new(),
             signals: Slab::new(),
             mutexes: Slab::new(),

@@ -38,7 +38,9 @@ pub const INTERRUPTS: usize = size(64, 2);
 pub const LINES: u32 = 256;
 /// Ranges of I/O ports.
 pub const PORTS: usize = size(64, 2);
-/// Queued pulses. Each connection, thread, timer and interrupt has one at most in the queues, a
+/// Watches on connections: one for each descriptor in a set of `epoll`.
+pub const WATCHES: usize = size(2048, 2);
+/// Queued pulses. Each connection, thread, timer, interrupt and watch has one at most in the queues, a
 /// process three; orphans (below) and the pulses of programs fill the rest, and no kernel pulse can
 /// fail to be queued: see the assertion in `ipc::pulse`.
 pub const PULSES: usize = size(16384, 32);

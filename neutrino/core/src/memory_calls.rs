@@ -240,6 +240,7 @@ impl Kernel {
             | Target::Channel(_)
             | Target::Timer(_)
             | Target::Interrupt(_)
+            | Target::Watch(_)
             | Target::Port(_) => {}
         }
     }
@@ -255,6 +256,7 @@ impl Kernel {
             Target::Process(id) => self.process_release(m, id),
             Target::Timer(id) => self.timer_end(m, id),
             Target::Interrupt(id) => self.interrupt_end(m, id),
+            Target::Watch(id) => self.watch_end(m, id),
             Target::Port(id) => {
                 self.ports.remove(id);
             }

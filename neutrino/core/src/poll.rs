@@ -1,14 +1,17 @@
 //! `ConnectPoll`: one wait on many connections. Readiness is a word on each, which its server sets.
 
 use neutrino_abi::Errno;
-use neutrino_abi::handle::{PollEntry, ready};
+use neutrino_abi::handle::{POLL_AWAIT, PollEntry, ready};
+use neutrino_abi::signal::SignalSet;
 use neutrino_abi::wire::Wire;
 
 use crate::Kernel;
 use crate::call::Outcome;
+use crate::handles::Target;
 use crate::ipc::connection::ConnectionId;
 use crate::list::{Link, List};
 use crate::machine::{Machine, Place};
+use crate::process::ProcessId;
 use crate::slab::{Id, Slot};
 use crate::thread::{State, ThreadId, linked};
 
@@ -32,6 +35,8 @@ enum Access {
 pub struct Poll {
     entries: u64,
     count: u32,
+    /// Signals that end the wait though they are blocked.
+    awaited: SignalSet,
 }
 
 /// Lists of a thread's nodes.
@@ -71,6 +76,7 @@ pub(crate) struct PollArgs {
     pub(crate) count: u32,
     pub(crate) timeout: u64,
     pub(crate) mask: u64,
+    pub(crate) flags: u32,
 }
 
 impl Kernel {
@@ -81,22 +87,23 @@ impl Kernel {
         t: ThreadId,
         arguments: &PollArgs,
     ) -> Result<Outcome, Errno> {
-        let PollArgs { entries, count, timeout, mask } = *arguments;
-        if count > ENTRIES_MAX {
+        let PollArgs { entries, count, timeout, mask, flags } = *arguments;
+        if count > ENTRIES_MAX || flags & !POLL_AWAIT != 0 {
             return Err(Errno::EINVAL);
         }
-        let new_mask: Option<u64> = match mask {
-            0 => None,
-            address => Some(self.load(m, Place { space: self.space(t), address })?),
-        };
-        let poll = Poll { entries, count };
+        let at = |address| Place { space: self.space(t), address };
+        let (own, others) = (at(mask), at(mask.wrapping_add(8)));
+        let new_mask: Option<SignalSet> =
+            if mask == 0 { None } else { Some(self.load(m, own)?) };
+        let awaited = if flags & POLL_AWAIT == 0 { 0 } else { self.load(m, others)? };
+        let poll = Poll { entries, count, awaited };
         let ready = self.poll_evaluate(m, t, &poll)?;
         let old_mask = self.threads[t].mask;
         if let Some(mask) = new_mask {
             self.unsettled = true;
             self.threads[t].mask = mask & !crate::signal::UNBLOCKABLE;
         }
-        if self.deliverable(t) != 0 && ready == 0 {
+        if (self.deliverable(t) != 0 || self.pending(t) & awaited != 0) && ready == 0 {
             // SignalTake restores the old mask when the handler has been chosen.
             self.threads[t].saved_mask = new_mask.and(Some(old_mask));
             return Err(Errno::EINTR);
@@ -161,10 +168,9 @@ impl Kernel {
         self.poll_each(m, t, (poll, Access::Write), |kernel, entry| {
             let bits = match u32::try_from(entry.coid) {
                 Err(_) => 0,
-                Ok(coid) => match kernel.handle_connection(process, coid) {
-                    Err(_) => ready::NVAL,
-                    Ok(id) => kernel.connections[id].ready,
-                },
+                Ok(coid) => kernel
+                    .polled(process, coid)
+                    .map_or(ready::NVAL, |id| kernel.connections[id].ready),
             };
             // IN and OUT also ask for their RDNORM and WRNORM twins.
             let asked = u32::from(entry.events.cast_unsigned());
@@ -179,11 +185,27 @@ impl Kernel {
         Ok(count)
     }
 
+    /// The connection that an entry means, by a handle of it or of a watch on it.
+    fn polled(&self, process: ProcessId, number: u32) -> Option<ConnectionId> {
+        match self.handle(process, number)?.target {
+            Target::Connection(id) => Some(id),
+            Target::Watch(id) => self.watches[id].connection(),
+            Target::None
+            | Target::Channel(_)
+            | Target::Object(_)
+            | Target::Space(_)
+            | Target::Process(_)
+            | Target::Timer(_)
+            | Target::Interrupt(_)
+            | Target::Port(_) => None,
+        }
+    }
+
     fn poll_enter(&mut self, m: &mut impl Machine, t: ThreadId, poll: &Poll) -> Result<(), Errno> {
         let process = self.process_of(t);
         let entered = self.poll_each(m, t, (poll, Access::Read), |kernel, entry| {
             let coid = u32::try_from(entry.coid).ok();
-            let id = coid.and_then(|coid| kernel.handle_connection(process, coid).ok());
+            let id = coid.and_then(|coid| kernel.polled(process, coid));
             id.map_or(Ok(()), |id| kernel.poll_add(t, id))
         });
         if entered.is_err() {
@@ -215,6 +237,24 @@ impl Kernel {
             List::<PollNode, ByConnection>::remove(&mut pollers, &mut self.poll_nodes, id);
             self.connections[connection].pollers = pollers;
             self.poll_nodes.remove(id);
+        }
+    }
+
+    /// Nobody holds a connection any more: who polled it looks for the last time.
+    // Bound: one turn for each poller; each looks at all its entries.
+    pub(crate) fn poll_cut(&mut self, m: &mut impl Machine, connection: ConnectionId) {
+        while let Some(node) = self.connections[connection].pollers.first() {
+            let Some(t) = self.poll_nodes[node].thread else { return };
+            let State::Poll(poll) = self.threads[t].state else { return };
+            let result = self.poll_evaluate(m, t, &poll);
+            self.wake_with(m, t, result.map(i64::from));
+        }
+    }
+
+    /// A signal is pending: it ends a poll that awaits it.
+    pub(crate) fn poll_signal(&mut self, m: &mut impl Machine, t: ThreadId, signal: SignalSet) {
+        if matches!(self.threads[t].state, State::Poll(poll) if poll.awaited & signal != 0) {
+            self.interrupt(m, t, Errno::EINTR);
         }
     }
 

@@ -18,8 +18,10 @@ use crate::thread::{Latch, Plain, State, ThreadId, slot};
 
 /// Whether exec closes a handle: it is marked so, or the new program could not know of it.
 fn ends_at_exec(handle: &Handle) -> bool {
-    let is_own =
-        matches!(handle.target, Target::Channel(_) | Target::Timer(_) | Target::Interrupt(_));
+    let is_own = matches!(
+        handle.target,
+        Target::Channel(_) | Target::Timer(_) | Target::Interrupt(_) | Target::Watch(_)
+    );
     is_own || u32::from(handle.flags) & COF_CLOEXEC != 0
 }
 

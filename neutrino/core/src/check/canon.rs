@@ -176,6 +176,7 @@ impl Walk<'_> {
         self.reached();
         // None of these are in the checker's configurations but by number.
         kernel.timers.iter().for_each(|(id, timer)| (id, timer).hash(&mut self.mix));
+        kernel.watches.iter().for_each(|(id, watch)| (id, watch).hash(&mut self.mix));
         kernel.poll_nodes.iter().for_each(|(id, node)| (id, node).hash(&mut self.mix));
     }
 
@@ -229,6 +230,7 @@ impl Walk<'_> {
                 Target::Timer(id) => id.index().into(),
                 Target::Interrupt(id) => id.index().into(),
                 Target::Port(id) => id.index().into(),
+                Target::Watch(id) => id.index().into(),
             };
             let number = u64::from(place.number()).wrapping_shl(32);
             self.words(&[number, target, handle.target.kind().into(), handle.flags.into()]);
@@ -411,6 +413,7 @@ impl Walk<'_> {
             Owner::Unblock(thread) => (4, thread.index().into()),
             Owner::Timer(timer) => (5, timer.index().into()),
             Owner::Interrupt(interrupt) => (6, interrupt.index().into()),
+            Owner::Watch(watch) => (8, watch.index().into()),
             Owner::Notice(process, notice) => {
                 (7, u64::from(process.index()) | (notice as u64).wrapping_shl(16))
             }

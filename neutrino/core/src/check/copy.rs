@@ -22,6 +22,7 @@ impl Clone for Kernel {
             timers,
             interrupts,
             ports,
+            watches,
             poll_nodes,
             signals,
             mutexes,
@@ -56,6 +57,7 @@ impl Clone for Kernel {
         self.timers.clone_from(timers);
         self.interrupts.clone_from(interrupts);
         self.ports.clone_from(ports);
+        self.watches.clone_from(watches);
         self.poll_nodes.clone_from(poll_nodes);
         self.signals.clone_from(signals);
         self.mutexes.clone_from(mutexes);

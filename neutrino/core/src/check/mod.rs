@@ -135,6 +135,12 @@ impl Kernel {
             let closing = connection.phase == Phase::Closing;
             claim(closing == (counted == 0), "I6: a connection that nobody holds is open")?;
         }
+        let watching = self.connections.iter().map(|(id, connection)| {
+            let watches = connection.watches.iter(&self.watches);
+            watches.filter(|&watch| self.watches[watch].connection() == Some(id)).count()
+        });
+        let watched = self.watches.iter().filter(|(_, watch)| watch.connection().is_some()).count();
+        claim(watching.sum::<usize>() == watched, "I1: a watch is not on its connection's list")?;
         for (id, process) in self.processes.iter() {
             let own = |(_, connection): &(ConnectionId, &crate::ipc::connection::Connection)| {
                 connection.channel.get().is_some_and(|channel| self.channels[channel].process == id)
@@ -165,8 +171,9 @@ impl Kernel {
             |action: Action| matches!(action, Action::Pulse { connection, .. } if connection == id);
         let timers = self.timers.iter().filter(|(_, timer)| holds(timer.action()));
         let interrupts = self.interrupts.iter().filter(|(_, other)| holds(other.action()));
-        let others =
-            sends.count().saturating_add(timers.count()).saturating_add(interrupts.count());
+        let watches = self.watches.iter().filter(|(_, watch)| holds(watch.action()));
+        let others = [sends.count(), timers.count(), interrupts.count(), watches.count()];
+        let others = others.into_iter().fold(0_usize, usize::saturating_add);
         count.saturating_add(u32::try_from(others).unwrap_or(u32::MAX))
     }
 

@@ -16,6 +16,7 @@ use crate::call::Outcome;
 use crate::handles::{Handle, Place as HandlePlace, Target};
 use crate::ipc::channel::{Channel, ChannelId};
 use crate::ipc::pulse::{NewPulse, Owner};
+use crate::ipc::watch::{OfConnection, Watch};
 use crate::limits;
 use crate::list::{Link, List};
 use crate::machine::{Machine, Place};
@@ -61,6 +62,8 @@ pub struct Connection {
     pub(crate) ready: u32,
     /// Threads that poll it.
     pub(crate) pollers: List<PollNode, ByConnection>,
+    /// What is told when the word is set.
+    pub(crate) watches: List<Watch, OfConnection>,
 }
 
 impl Slot for Connection {
@@ -72,6 +75,7 @@ impl Slot for Connection {
         badge: 0,
         ready: 0,
         pollers: List::EMPTY,
+        watches: List::EMPTY,
     };
     fn is_vacant(&self) -> bool {
         self.phase == Phase::Vacant
@@ -154,8 +158,10 @@ impl Kernel {
         if connection.references > 0 {
             return;
         }
-        let badge = connection.badge;
-        let Some(channel) = connection.channel.get() else {
+        let (badge, channel) = (connection.badge, connection.channel.get());
+        self.poll_cut(m, id);
+        self.watches_cut(m, id);
+        let Some(channel) = channel else {
             self.connections.remove(id);
             return;
         };
@@ -163,7 +169,7 @@ impl Kernel {
             self.connection_free(id);
             return;
         }
-        connection.phase = Phase::Closing;
+        self.connections[id].phase = Phase::Closing;
         let scoid = u32::from(id.index());
         let priority = self.caller_priority();
         let pulse = NewPulse { code: pulse::DISCONNECT, value: badge, priority, scoid };
@@ -201,6 +207,7 @@ impl Kernel {
         }
         self.connections[id].ready = ready::HUP | ready::ERR;
         self.poll_wake(m, id);
+        self.watches_fire(m, id);
         self.tell_coid_death(m, id);
     }
 
@@ -286,6 +293,7 @@ impl Kernel {
             | Target::Channel(_)
             | Target::Timer(_)
             | Target::Interrupt(_)
+            | Target::Watch(_)
             | Target::Port(_) => Err(Errno::EBADF),
         }
     }
@@ -369,6 +377,7 @@ impl Kernel {
         if came != 0 {
             self.poll_wake(m, id);
         }
+        self.watches_fire(m, id);
         Ok(Outcome::DONE)
     }
 

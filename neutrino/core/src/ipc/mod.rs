@@ -17,3 +17,4 @@ pub mod receive;
 pub mod reply;
 pub mod send;
 pub mod transfer;
+pub mod watch;

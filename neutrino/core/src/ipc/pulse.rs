@@ -1,8 +1,8 @@
 //! Pulses: queued with the senders of a channel, by priority and then by arrival.
 //!
 //! Pulses that the kernel sends cannot be lost: what they tell of has room for one each (a
-//! connection's end, a client's request to leave, a timer, an interrupt, a process), and those of
-//! timers and interrupts count how often they came. Pulses of programs are charged to the sender.
+//! connection's end, a client's request to leave, a timer, an interrupt, a watch, a process), and those
+//! of timers, interrupts and watches count how often they came. Pulses of programs are charged to the sender.
 
 use neutrino_abi::Errno;
 use neutrino_abi::event::Event;
@@ -12,6 +12,7 @@ use crate::call::Outcome;
 use crate::interrupt::InterruptId;
 use crate::ipc::channel::ChannelId;
 use crate::ipc::connection::{ConnectionId, Phase};
+use crate::ipc::watch::WatchId;
 use crate::limits;
 use crate::list::{Link, List};
 use crate::machine::Machine;
@@ -40,6 +41,8 @@ pub enum Owner {
     Timer(TimerId),
     /// An interrupt attachment.
     Interrupt(InterruptId),
+    /// A watch.
+    Watch(WatchId),
     /// A process.
     Notice(ProcessId, Notice),
 }
@@ -148,6 +151,7 @@ impl Kernel {
             Owner::Unblock(client) => self.threads[client].unblock_pulse,
             Owner::Timer(timer) => self.timers[timer].pulse,
             Owner::Interrupt(interrupt) => self.interrupts[interrupt].pulse,
+            Owner::Watch(watch) => self.watches[watch].pulse,
             Owner::Notice(process, notice) => {
                 self.processes[process].notices.get(notice as usize).copied().flatten()
             }
@@ -160,6 +164,7 @@ impl Kernel {
             Owner::Unblock(client) => self.threads[client].unblock_pulse = pulse,
             Owner::Timer(timer) => self.timers[timer].pulse = pulse,
             Owner::Interrupt(interrupt) => self.interrupts[interrupt].pulse = pulse,
+            Owner::Watch(watch) => self.watches[watch].pulse = pulse,
             Owner::Notice(process, notice) => {
                 if let Some(place) = self.processes[process].notices.get_mut(notice as usize) {
                     *place = pulse;
@@ -240,6 +245,7 @@ impl Kernel {
             | Owner::Unblock(_)
             | Owner::Timer(_)
             | Owner::Interrupt(_)
+            | Owner::Watch(_)
             | Owner::Notice(..) => {}
         }
         self.boost_servers(m, channel);
@@ -277,6 +283,7 @@ impl Kernel {
             | Owner::Unblock(_)
             | Owner::Timer(_)
             | Owner::Interrupt(_)
+            | Owner::Watch(_)
             | Owner::Notice(..) => {}
         }
         let Pulse { code, value, priority, scoid, count, .. } = self.pulses.remove(id);

@@ -146,9 +146,7 @@ impl Kernel {
         timeout: u64,
     ) -> Result<Outcome, Errno> {
         let set = set & !UNBLOCKABLE;
-        let process = self.process_of(t);
-        let pending = (self.threads[t].pending.set | self.processes[process].pending.set) & set;
-        if pending != 0 {
+        if self.pending(t) & set != 0 {
             let place = Place { space: self.space(t), address: info };
             self.store_optional(m, place, &SignalInfo::default())?;
             let taken = self.take_lowest(t, set);
@@ -248,9 +246,7 @@ impl Kernel {
 
     /// `SignalPending`.
     pub(crate) fn signal_pending(&self, t: ThreadId) -> Outcome {
-        let thread = &self.threads[t];
-        let pending = thread.pending.set | self.processes[thread.process].pending.set;
-        Outcome::Value((pending & thread.mask).cast_signed())
+        Outcome::Value((self.pending(t) & self.threads[t].mask).cast_signed())
     }
 
     /// `PersonalityAttach`.

@@ -123,9 +123,13 @@ impl Kernel {
 
     /// Signals that a thread would act on now.
     pub(crate) fn deliverable(&self, t: ThreadId) -> SignalSet {
+        self.pending(t) & !self.threads[t].mask
+    }
+
+    /// Signals that are pending for a thread, or its process.
+    pub(crate) fn pending(&self, t: ThreadId) -> SignalSet {
         let thread = &self.threads[t];
-        let pending = thread.pending.set | self.processes[thread.process].pending.set;
-        pending & !thread.mask
+        thread.pending.set | self.processes[thread.process].pending.set
     }
 
     /// Sends a signal to a process, or to one thread of it.
@@ -181,6 +185,12 @@ impl Kernel {
         self.add_pending(holder, info, timer);
         if let Some(t) = taker {
             self.nudge(m, t, info.number);
+        }
+        let signal = bit(info.number);
+        match thread {
+            Some(t) => self.poll_signal(m, t, signal),
+            // Bound: the threads of the process.
+            None => self.each_thread(process, |kernel, t| kernel.poll_signal(m, t, signal)),
         }
     }
 

@@ -30,5 +30,6 @@ mod talks;
 mod traces;
 mod waiting;
 mod walks;
+mod watches;
 mod words;
 mod world;
