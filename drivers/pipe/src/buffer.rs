@@ -51,6 +51,8 @@ pub(crate) struct Pipe {
     pub(crate) inode: u64,
     /// Readiness of both ends as the kernel knows it.
     pub(crate) told: (u32, u32),
+    /// Bytes came since that was told.
+    pub(crate) is_fresh: bool,
 }
 
 impl Pipe {
@@ -137,6 +139,7 @@ impl Pipe {
         offset: usize,
         length: usize,
     ) -> Result<usize, Errno> {
+        self.is_fresh = true;
         match request.inline(offset, length) {
             Some(bytes) => Ok(self.bytes.put(bytes)),
             None => self.fetch(request.rcvid, offset, length),
@@ -145,6 +148,7 @@ impl Pipe {
 
     /// Appends bytes straight from the memory of a writer that waits.
     fn fetch(&mut self, rcvid: u64, offset: usize, length: usize) -> Result<usize, Errno> {
+        self.is_fresh = true;
         self.bytes.append(length, |room, done| message::read(rcvid, room, (offset + done) as u64))
     }
 

@@ -25,12 +25,14 @@ pub(crate) struct Event {
     writers: VecDeque<Writer>,
     /// Readiness as the kernel knows it.
     pub(crate) told: u32,
+    /// Something came since that was told.
+    pub(crate) is_fresh: bool,
 }
 
 impl Event {
     pub(crate) fn new(count: u64, taking: Taking) -> Self {
         let (readers, writers) = (VecDeque::new(), VecDeque::new());
-        let mut event = Self { count, taking, readers, writers, told: 0 };
+        let mut event = Self { count, taking, readers, writers, told: 0, is_fresh: false };
         event.told = event.readiness();
         event
     }
@@ -56,6 +58,7 @@ impl Event {
         let fits = value <= MOST - self.count;
         if fits {
             self.count += value;
+            self.is_fresh = true;
         }
         fits
     }

@@ -102,13 +102,14 @@ impl Events {
     }
 
     /// Lets the clients of what has changed go on; `tell` gets each counter's new readiness.
-    pub(crate) fn settle(&mut self, mut tell: impl FnMut(u64, u32)) {
+    pub(crate) fn settle(&mut self, edges: bool, mut tell: impl FnMut(u64, u32)) {
         // Bound: settling adds none.
         while let Some(id) = self.changed.pop() {
             let Some(event) = self.events.get_mut(&id) else { continue };
             event.pump();
             let bits = event.readiness();
-            if event.told != bits {
+            let is_fresh = core::mem::take(&mut event.is_fresh) && edges;
+            if event.told != bits || is_fresh {
                 event.told = bits;
                 tell(id, bits);
             }

@@ -10,6 +10,9 @@
 
 extern crate alloc;
 
+#[cfg(any(test, target_os = "none"))]
+#[cfg_attr(test, allow(dead_code, reason = "only the pure parts run on a host"))]
+mod address;
 #[cfg(target_os = "none")]
 mod buffer;
 #[cfg(any(test, target_os = "none"))]
@@ -18,18 +21,30 @@ mod event;
 #[cfg(target_os = "none")]
 mod events;
 #[cfg(target_os = "none")]
+mod naming;
+#[cfg(target_os = "none")]
+mod node;
+#[cfg(target_os = "none")]
 mod opening;
 #[cfg(target_os = "none")]
 mod options;
+#[cfg(target_os = "none")]
+mod packet;
 #[cfg(any(test, target_os = "none"))]
 #[cfg_attr(test, allow(dead_code, reason = "only the pure parts run on a host"))]
 mod ring;
 #[cfg(target_os = "none")]
 mod server;
 #[cfg(target_os = "none")]
+mod sets;
+#[cfg(target_os = "none")]
 mod socket;
 #[cfg(target_os = "none")]
 mod sockets;
+#[cfg(target_os = "none")]
+mod special;
+#[cfg(target_os = "none")]
+mod timers;
 
 #[cfg(target_os = "none")]
 mod program {
@@ -39,8 +54,9 @@ mod program {
     use resmgr::Engine;
 
     fn main(_arguments: &Arguments) -> i32 {
-        let mut engine = Engine::new(super::server::Pipes::default());
         let result = channel::create(chf::DISCONNECT | chf::UNBLOCK).and_then(|chid| {
+            let pulses = channel::connect_self(chid, 0)?;
+            let mut engine = Engine::new(super::server::Pipes::new(pulses.raw()));
             engine.attach(chid, "/dev/socket/1", 0, io_msg::proc::ATTACH_DIRECTORY)?;
             engine.attach(chid, "/dev/pipe", 0, io_msg::proc::ATTACH_DIRECTORY)?;
             Err(super::opening::serve(&mut engine, chid)) as Result<(), _>

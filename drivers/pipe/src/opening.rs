@@ -3,7 +3,8 @@
 //! let in together.
 
 use crate::buffer::ATOMIC;
-use crate::server::{Pipes, READING, WRITING};
+use crate::node::{READING, WRITING};
+use crate::server::Pipes;
 use alloc::vec::Vec;
 use neutrino_rt::Errno;
 use neutrino_rt::abi::message::Head;

@@ -1,44 +1,28 @@
 //! All pipes and sockets. A node is a pipe's number and an end of it, or a socket's number.
 
 use crate::buffer::{ATOMIC, Pipe};
-use crate::events::{Events, Patience};
+use crate::node::{BOTH, READING, SOCKET, WRITING, id_of, is_special, kind_of, node, socket_of};
 use crate::opening::Openers;
-use crate::socket::{Form, Socket, Wanted};
+use crate::packet::{Form, Wanted};
+use crate::socket::Socket;
 use crate::sockets::Sockets;
+use crate::special::{PULSE_TIMEOUT, Specials};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use io_msg::socket::flag;
 use io_msg::stat::{mode, open};
 use neutrino_rt::abi::handle::ready;
+use neutrino_rt::abi::pulse::Pulse;
 use neutrino_rt::{Errno, clock};
-use resmgr::{Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Server, Taking};
+use resmgr::{Attributes, DataAt, Node, Ocb, Ocbs, Opening, Outcome, Request, Server, Special};
 
 /// Longest read that is answered through the framework's buffer, together with the next receive:
 /// copying that much costs less than a kernel call.
 const COPIED_MAX: usize = 2048;
 const FIONREAD: u32 = 0x541b;
 
-/// Ends of a pipe, in the low bits of a node.
-pub(crate) const READING: Node = 0;
-pub(crate) const WRITING: Node = 1;
-const BOTH: Node = 2;
-/// No end of a pipe: a socket.
-const SOCKET: Node = 3;
-/// A counter.
-const EVENT: Node = 4;
-/// Bits of a node that tell which of these it is.
-const ENDS: Node = 7;
-
-const fn node(id: u64, end: Node) -> Node {
-    id << 3 | end
-}
-
-const fn id_of(node: Node) -> u64 {
-    node >> 3
-}
-
 /// The server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pipes {
     pipes: BTreeMap<u64, Pipe>,
     last: u64,
@@ -46,21 +30,7 @@ pub(crate) struct Pipes {
     /// Who waits to open a FIFO.
     pub(crate) openers: Openers,
     sockets: Sockets,
-    events: Events,
-}
-
-/// The socket that a node is.
-fn socket_of(node: Node) -> Option<u64> {
-    (node & ENDS == SOCKET).then_some(id_of(node))
-}
-
-/// The counter that a node is.
-fn event_of(node: Node) -> Option<u64> {
-    (node & ENDS == EVENT).then_some(id_of(node))
-}
-
-fn patience_of(ocb: &Ocb) -> Patience {
-    if ocb.is_nonblocking() { Patience::None } else { Patience::Waits }
+    specials: Specials,
 }
 
 /// What an open file adds to the flags of a message.
@@ -69,6 +39,18 @@ fn flags_of(ocb: &Ocb) -> u32 {
 }
 
 impl Pipes {
+    /// `pulses` is a connection to the server's own channel.
+    pub(crate) fn new(pulses: u32) -> Self {
+        Self {
+            pipes: BTreeMap::new(),
+            last: 0,
+            changed: Vec::new(),
+            openers: Openers::default(),
+            sockets: Sockets::new(pulses),
+            specials: Specials::new(pulses),
+        }
+    }
+
     fn add(&mut self, name: Option<Vec<u8>>) -> u64 {
         self.last += 1;
         let pipe = Pipe::new(name, self.last + 1);
@@ -106,7 +88,7 @@ impl Pipes {
     fn count(&mut self, ocb: &Ocb, by: isize) {
         let id = id_of(ocb.node);
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
-        let (reads, writes) = match ocb.node & ENDS {
+        let (reads, writes) = match kind_of(ocb.node) {
             READING => (true, false),
             WRITING => (false, true),
             _ => (true, true),
@@ -129,7 +111,8 @@ impl Pipes {
         let readable = hung_up | if pipe.len() > 0 { ready::IN } else { 0 };
         let broken = if pipe.readers.open == 0 { ready::ERR } else { 0 };
         let writable = broken | if pipe.space() >= ATOMIC { ready::OUT } else { 0 };
-        if pipe.told != (readable, writable) {
+        let is_fresh = core::mem::take(&mut pipe.is_fresh) && self.specials.wants_edges();
+        if pipe.told != (readable, writable) || is_fresh {
             pipe.told = (readable, writable);
             ocbs.notify(node(id, READING), readable);
             ocbs.notify(node(id, WRITING), writable);
@@ -153,7 +136,7 @@ impl Server for Pipes {
                 (id, mode::IFSOCK | 0o777)
             }
             // As on Linux, of no type.
-            None if event_of(node).is_some() => (id_of(node), 0o600),
+            None if is_special(node) => (id_of(node), 0o600),
             None => {
                 let pipe = self.pipes.get(&id_of(node)).ok_or(Errno::ENOENT)?;
                 (pipe.inode, mode::IFIFO | if pipe.name.is_some() { 0o666 } else { 0o600 })
@@ -210,18 +193,30 @@ impl Server for Pipes {
         Ok((node(one, SOCKET), node(two, SOCKET)))
     }
 
-    fn event(
-        &mut self,
-        _request: &Request<'_>,
-        count: u32,
-        taking: Taking,
-    ) -> Result<(Node, u32), Errno> {
-        let (id, readiness) = self.events.add(count, taking);
-        Ok((node(id, EVENT), readiness))
+    fn special(&mut self, request: &Request<'_>, what: Special) -> Result<(Node, u32), Errno> {
+        let socket = match what {
+            Special::Socket(kind) => self.sockets.make(request, kind)?,
+            Special::Connection(at) => {
+                self.sockets.accept(socket_of(at).ok_or(Errno::ENOTSOCK)?)?
+            }
+            Special::Counter(..) | Special::Timer(_) | Special::Set | Special::Signals(_) => {
+                return self.specials.make(what);
+            }
+        };
+        Ok((node(socket, SOCKET), 0))
+    }
+
+    /// Also of what was made for a client that could not take it.
+    fn released(&mut self, which: Node) {
+        match socket_of(which) {
+            Some(id) => self.sockets.close(id),
+            None if is_special(which) => self.specials.close(which),
+            None => {}
+        }
     }
 
     fn opened(&mut self, _request: &Request<'_>, ocb: &mut Ocb) {
-        if socket_of(ocb.node).is_some() || event_of(ocb.node).is_some() {
+        if socket_of(ocb.node).is_some() || is_special(ocb.node) {
             return;
         }
         self.count(ocb, 1);
@@ -232,19 +227,29 @@ impl Server for Pipes {
     }
 
     fn closed(&mut self, ocb: &Ocb, _ocbs: &Ocbs) {
-        match (socket_of(ocb.node), event_of(ocb.node)) {
-            (Some(id), _) => self.sockets.close(id),
-            (_, Some(id)) => self.events.close(id),
-            (None, None) => self.count(ocb, -1),
+        if socket_of(ocb.node).is_none() && !is_special(ocb.node) {
+            self.count(ocb, -1);
         }
     }
 
     fn message(&mut self, request: &mut Request<'_>, kind: u16, ocbs: &mut Ocbs) -> Outcome {
-        let found = ocbs.get(request.head.badge).map(|ocb| (socket_of(ocb.node), flags_of(ocb)));
-        match found {
-            Some((Some(id), flags)) => self.sockets.message(request, id, kind, flags),
-            Some((None, _)) | None => Outcome::Reply(Err(Errno::ENOSYS)),
+        let Some(ocb) = ocbs.get(request.head.badge) else {
+            return Outcome::Reply(Err(Errno::ENOSYS));
+        };
+        match socket_of(ocb.node) {
+            Some(id) => self.sockets.message(request, id, kind, flags_of(ocb)),
+            None if is_special(ocb.node) => {
+                self.specials.message(request, (ocb.node, ocb.ioflag), kind, ocbs)
+            }
+            None => Outcome::Reply(Err(Errno::ENOSYS)),
         }
+    }
+
+    fn pulse(&mut self, pulse: &Pulse, _ocbs: &mut Ocbs) {
+        if pulse.code == PULSE_TIMEOUT {
+            self.sockets.expire();
+        }
+        self.specials.pulse(pulse);
     }
 
     fn read(
@@ -258,8 +263,8 @@ impl Server for Pipes {
             let wanted = Wanted { length, flags: flags_of(ocb), form: Form::Data };
             return self.sockets.receive(request, id, wanted);
         }
-        if let Some(id) = event_of(ocb.node) {
-            return self.events.read(request, id, length, patience_of(ocb));
+        if is_special(ocb.node) {
+            return self.specials.read(request, ocb, length);
         }
         let pipe = match self.pipe_of(ocb.node) {
             Ok(pipe) => pipe,
@@ -293,8 +298,8 @@ impl Server for Pipes {
         if let Some(id) = socket_of(ocb.node) {
             return self.sockets.send(request, id, data, flags_of(ocb));
         }
-        if let Some(id) = event_of(ocb.node) {
-            return self.events.write(request, id, data, patience_of(ocb));
+        if is_special(ocb.node) {
+            return self.specials.write(request, ocb, data);
         }
         let pipe = match self.pipe_of(ocb.node) {
             Ok(pipe) => pipe,
@@ -339,7 +344,7 @@ impl Server for Pipes {
     ) -> Outcome {
         let count = match socket_of(ocb.node) {
             Some(id) => self.sockets.get(id).map(Socket::readable),
-            None if event_of(ocb.node).is_some() => None,
+            None if is_special(ocb.node) => None,
             None => self.pipe_of(ocb.node).ok().map(|pipe| pipe.len()),
         };
         match (dcmd, count) {
@@ -353,7 +358,7 @@ impl Server for Pipes {
     }
 
     fn unblock(&mut self, rcvid: u64) {
-        if self.sockets.unblock(rcvid) || self.events.unblock(rcvid) {
+        if self.sockets.unblock(rcvid) || self.specials.unblock(rcvid) {
             return;
         }
         let found = self.pipes.iter_mut().find_map(|(&id, pipe)| pipe.unblock(rcvid).then_some(id));
@@ -366,7 +371,8 @@ impl Server for Pipes {
         while let Some(id) = self.changed.pop() {
             self.settle(id, ocbs);
         }
-        self.sockets.settle(|id, bits| ocbs.notify(node(id, SOCKET), bits));
-        self.events.settle(|id, bits| ocbs.notify(node(id, EVENT), bits));
+        let edges = self.specials.wants_edges();
+        self.sockets.settle(edges, |id, bits| ocbs.notify(node(id, SOCKET), bits));
+        self.specials.settle(|which, bits| ocbs.notify(which, bits));
     }
 }

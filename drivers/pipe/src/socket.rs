@@ -3,12 +3,14 @@
 //! A socket has a queue of what came and a peer to send to; that is the whole of a connection.
 //! Senders wait at the socket that they send to, whose queue is full.
 
+use crate::address::Address;
+use crate::packet::{Origin, Packet, Taken, Wanted, copies};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use io_msg::socket::{Received, flag, kind};
+use io_msg::socket::{Credentials, flag, kind};
+use neutrino_rt::channel::Handle;
 use neutrino_rt::{Errno, message};
 use resmgr::DataAt;
-use zerocopy::IntoBytes;
 
 /// Bytes that a queue holds.
 pub(crate) const CAPACITY: usize = 64 * 1024;
@@ -59,74 +61,70 @@ pub(crate) enum Direction {
     Shut,
 }
 
-/// Who made a socket (`SO_PEERCRED` of its peer).
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Maker {
-    pub(crate) pid: u32,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-}
-
-/// How the answer to a receiver looks.
+/// Somebody who waits to connect.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Form {
-    /// Data alone (`IO_READ`).
-    Data,
-    /// With a head and as many bytes of control data (`SOCKET_RECEIVE`).
-    Message(usize),
+pub(crate) struct Connector {
+    pub(crate) rcvid: u64,
+    pub(crate) socket: u64,
+    pub(crate) deadline: u64,
 }
 
-/// What a receiver asks for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) length: usize,
-    pub(crate) flags: u32,
-    pub(crate) form: Form,
-}
-
-/// What it gets.
+/// What waits at a socket that listens.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
-    bytes: Vec<u8>,
-    status: usize,
-    flags: u32,
+pub(crate) struct Listener {
+    /// How many connections may wait beside the next one.
+    pub(crate) backlog: usize,
+    pub(crate) waiting: VecDeque<u64>,
+    pub(crate) connectors: VecDeque<Connector>,
 }
 
-impl Taken {
-    /// Status and data of the reply.
-    pub(crate) fn reply(&self, form: Form) -> (i64, Vec<u8>) {
-        let data = match form {
-            Form::Data => self.bytes.clone(),
-            Form::Message(control) => {
-                let head = Received { flags: self.flags, ..Received::default() };
-                let mut data = Vec::from(head.as_bytes());
-                data.resize(data.len() + control, 0);
-                data.extend_from_slice(&self.bytes);
-                data
-            }
-        };
-        (self.status as i64, data)
-    }
+/// What a socket is used for.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// Nothing yet; datagrams need no more.
+    Fresh,
+    /// Others connect to it.
+    Listening(Listener),
+    /// It has a peer, or had one.
+    Connected,
+}
+
+/// What a program has set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Receivers are told who sent (`SO_PASSCRED`).
+    pub(crate) credentials: bool,
+    /// How long receivers and senders wait, in nanoseconds; `u64::MAX`: as long as it takes.
+    pub(crate) receive_limit: u64,
+    pub(crate) send_limit: u64,
 }
 
 #[derive(Debug)]
 struct Receiver {
     rcvid: u64,
     wanted: Wanted,
+    deadline: u64,
 }
 
+/// Somebody who waits to send.
 #[derive(Debug)]
-struct Sender {
-    rcvid: u64,
-    data: DataAt,
-    done: usize,
+pub(crate) struct Sender {
+    pub(crate) rcvid: u64,
+    pub(crate) data: DataAt,
+    pub(crate) done: usize,
+    pub(crate) origin: Origin,
+    pub(crate) deadline: u64,
 }
 
 /// A socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) kind: Kind,
-    pub(crate) maker: Maker,
+    /// Who made, connected or listened with it (`SO_PEERCRED` of its peer).
+    pub(crate) maker: Credentials,
+    pub(crate) name: Option<Address>,
+    pub(crate) standing: Standing,
+    pub(crate) settings: Settings,
     /// Where it sends to; none: nobody, or nobody any more.
     pub(crate) peer: Option<u64>,
     pub(crate) receiving: Direction,
@@ -135,22 +133,35 @@ pub(crate) struct Socket {
     pub(crate) error: Option<Errno>,
     /// Readiness as the kernel knows it.
     pub(crate) told: u32,
-    packets: VecDeque<VecDeque<u8>>,
+    /// Something came since that was told.
+    pub(crate) is_fresh: bool,
+    /// Descriptors that a thread will send with its next message.
+    pub(crate) offered: Vec<(u32, Handle)>,
+    packets: VecDeque<Packet>,
     bytes: usize,
     receivers: VecDeque<Receiver>,
     senders: VecDeque<Sender>,
 }
 
 impl Socket {
-    pub(crate) const fn new(kind: Kind, maker: Maker, peer: u64) -> Self {
+    pub(crate) const fn new(kind: Kind, maker: Credentials, standing: Standing) -> Self {
         Self {
             kind,
             maker,
-            peer: Some(peer),
+            name: None,
+            standing,
+            settings: Settings {
+                credentials: false,
+                receive_limit: u64::MAX,
+                send_limit: u64::MAX,
+            },
+            peer: None,
             receiving: Direction::Open,
             sending: Direction::Open,
             error: None,
             told: u32::MAX,
+            is_fresh: false,
+            offered: Vec::new(),
             packets: VecDeque::new(),
             bytes: 0,
             receivers: VecDeque::new(),
@@ -158,11 +169,16 @@ impl Socket {
         }
     }
 
+    /// Its address, as programs see it.
+    pub(crate) fn address(&self) -> Vec<u8> {
+        self.name.as_ref().map_or_else(Address::unnamed, |name| name.bytes.clone())
+    }
+
     /// Bytes that `FIONREAD` tells: all, but of datagrams those of the first.
     pub(crate) fn readable(&self) -> usize {
         match self.kind {
             Kind::Stream | Kind::SeqPacket => self.bytes,
-            Kind::Datagram => self.packets.front().map_or(0, VecDeque::len),
+            Kind::Datagram => self.packets.front().map_or(0, |packet| packet.bytes.len()),
         }
     }
 
@@ -188,12 +204,13 @@ impl Socket {
     }
 
     /// Appends what the queue accepts.
-    pub(crate) fn put(&mut self, data: &[u8]) {
+    pub(crate) fn put(&mut self, data: &[u8], origin: Origin) {
         self.bytes += data.len();
+        self.is_fresh = true;
         match (self.kind, self.packets.back_mut()) {
-            (Kind::Stream, Some(last)) => last.extend(data),
+            (Kind::Stream, Some(last)) if last.continues(&origin) => last.bytes.extend(data),
             (Kind::Stream | Kind::Datagram | Kind::SeqPacket, _) => {
-                self.packets.push_back(data.iter().copied().collect());
+                self.packets.push_back(Packet { bytes: data.iter().copied().collect(), origin });
             }
         }
     }
@@ -207,49 +224,88 @@ impl Socket {
                 None => is_over.then(|| Ok(Taken::default())),
             };
         }
-        if self.kind != Kind::Stream {
-            return Some(Ok(self.take_packet(wanted)));
-        }
         let waits_for_all = wanted.flags & flag::WAITALL != 0 && !is_over;
-        if waits_for_all && self.bytes < wanted.length.min(CAPACITY) {
-            return None;
+        let mut taken = match self.kind {
+            Kind::Stream if waits_for_all && self.bytes < wanted.length.min(CAPACITY) => {
+                return None;
+            }
+            Kind::Stream => self.take_stretch(wanted),
+            Kind::Datagram | Kind::SeqPacket => self.take_packet(wanted),
+        };
+        if self.settings.credentials {
+            taken.flags |= flag::CREDENTIALS;
         }
-        let count = wanted.length.min(self.bytes);
-        let mut bytes = Vec::with_capacity(count);
-        // A stream's bytes are one packet.
-        if let Some(packet) = self.packets.front_mut() {
-            bytes.extend(packet.iter().take(count));
-            if wanted.flags & flag::PEEK == 0 {
-                packet.drain(..count);
+        Some(Ok(taken))
+    }
+
+    /// Takes bytes of one sender, up to and with the first that descriptors go with.
+    fn take_stretch(&mut self, wanted: &Wanted) -> Taken {
+        let mut taken = Taken::default();
+        if wanted.length == 0 {
+            return taken;
+        }
+        let mut at = 0;
+        while let Some(packet) = self.packets.get_mut(at) {
+            let is_first = taken.bytes.is_empty();
+            let is_others = packet.origin.credentials != taken.origin.credentials;
+            if !is_first && (taken.bytes.len() == wanted.length || is_others) {
+                break;
+            }
+            let count = packet.bytes.len().min(wanted.length - taken.bytes.len());
+            taken.bytes.extend(packet.bytes.iter().take(count));
+            let passes = !packet.origin.handles.is_empty();
+            let handles = if wanted.is_peek() {
+                copies(&packet.origin.handles)
+            } else {
+                core::mem::take(&mut packet.origin.handles)
+            };
+            if is_first {
+                taken.origin.address.clone_from(&packet.origin.address);
+                taken.origin.credentials = packet.origin.credentials;
+            }
+            taken.origin.handles.extend(handles);
+            if wanted.is_peek() {
+                at += 1;
+            } else {
+                packet.bytes.drain(..count);
                 self.bytes -= count;
-                if packet.is_empty() {
-                    self.packets.pop_front();
+                if !packet.bytes.is_empty() {
+                    break;
                 }
+                self.packets.pop_front();
+            }
+            if passes {
+                break;
             }
         }
-        Some(Ok(Taken { bytes, status: count, flags: 0 }))
+        taken.status = taken.bytes.len();
+        taken
     }
 
     fn take_packet(&mut self, wanted: &Wanted) -> Taken {
         let Some(packet) = self.packets.front() else { return Taken::default() };
-        let whole = packet.len();
+        let whole = packet.bytes.len();
         let count = whole.min(wanted.length);
-        let bytes = packet.iter().copied().take(count).collect();
+        let bytes = packet.bytes.iter().copied().take(count).collect();
         let flags = if count < whole { flag::TRUNC } else { 0 };
         let status = if wanted.flags & flag::TRUNC != 0 { whole } else { count };
-        if wanted.flags & flag::PEEK == 0 {
-            self.packets.pop_front();
+        let origin = if wanted.is_peek() {
+            let Origin { address, credentials, handles } = &packet.origin;
+            let (address, handles) = (address.clone(), copies(handles));
+            Origin { address, credentials: *credentials, handles }
+        } else {
             self.bytes -= whole;
-        }
-        Taken { bytes, status, flags }
+            self.packets.pop_front().map(|packet| packet.origin).unwrap_or_default()
+        };
+        Taken { bytes, status, flags, origin }
     }
 
-    pub(crate) fn wait_to_receive(&mut self, rcvid: u64, wanted: Wanted) {
-        self.receivers.push_back(Receiver { rcvid, wanted });
+    pub(crate) fn wait_to_receive(&mut self, rcvid: u64, wanted: Wanted, deadline: u64) {
+        self.receivers.push_back(Receiver { rcvid, wanted, deadline });
     }
 
-    pub(crate) fn wait_to_send(&mut self, rcvid: u64, data: DataAt) {
-        self.senders.push_back(Sender { rcvid, data, done: 0 });
+    pub(crate) fn wait_to_send(&mut self, sender: Sender) {
+        self.senders.push_back(sender);
     }
 
     /// Moves data from waiting senders to waiting receivers as far as it goes.
@@ -269,9 +325,9 @@ impl Socket {
                 let _it_may_be_gone = message::error(receiver.rcvid, errno);
             }
             Ok(taken) => {
-                let (status, data) = taken.reply(wanted.form);
+                let (status, data) = taken.reply(receiver.rcvid, wanted.form);
                 let failed = message::reply(receiver.rcvid, status, &data).is_err();
-                if failed && wanted.flags & flag::PEEK == 0 {
+                if failed && !wanted.is_peek() {
                     self.give_back(taken);
                 }
             }
@@ -281,38 +337,31 @@ impl Socket {
 
     /// The receiver died: what it did not get is the next one's.
     fn give_back(&mut self, taken: Taken) {
-        if taken.bytes.is_empty() {
+        if taken.bytes.is_empty() && taken.origin.handles.is_empty() {
             return;
         }
         self.bytes += taken.bytes.len();
-        match (self.kind, self.packets.front_mut()) {
-            (Kind::Stream, Some(first)) => {
-                taken.bytes.iter().rev().for_each(|&byte| first.push_front(byte));
-            }
-            (Kind::Stream | Kind::Datagram | Kind::SeqPacket, _) => {
-                self.packets.push_front(taken.bytes.into());
-            }
-        }
+        self.packets.push_front(Packet { bytes: taken.bytes.into(), origin: taken.origin });
     }
 
     fn serve_sender(&mut self) -> bool {
         let is_shut = self.receiving == Direction::Shut;
-        let Some(sender) = self.senders.front() else { return false };
+        let Some(sender) = self.senders.front_mut() else { return false };
         let (rest, offset) = (sender.data.length - sender.done, sender.data.offset + sender.done);
+        let rcvid = sender.rcvid;
         let accepted = if is_shut { Some(0) } else { self.accepts(rest) };
         let Some(count) = accepted else { return false };
         let mut chunk = alloc::vec![0; count];
-        let read = match self.senders.front() {
-            Some(sender) if !is_shut => message::read(sender.rcvid, &mut chunk, offset as u64),
-            Some(_) | None => Err(Errno::EPIPE),
-        };
+        let read = if is_shut { Ok(0) } else { message::read(rcvid, &mut chunk, offset as u64) };
         let outcome = match read {
             // A message whose memory is bad does not come in part.
-            Ok(n) if n == count || self.kind == Kind::Stream && n > 0 => {
-                self.put(chunk.get(..n).unwrap_or_default());
+            Ok(n) if !is_shut && (n == count || self.kind == Kind::Stream && n > 0) => {
                 let Some(sender) = self.senders.front_mut() else { return false };
                 sender.done += n;
-                if sender.done < sender.data.length {
+                let is_done = sender.done == sender.data.length;
+                let origin = sender.origin.part();
+                self.put(chunk.get(..n).unwrap_or_default(), origin);
+                if !is_done {
                     return true;
                 }
                 Ok(())
@@ -333,22 +382,57 @@ impl Socket {
         };
     }
 
-    /// The socket goes: who sends to it is told.
-    pub(crate) fn dismiss_senders(&mut self, errno: Errno) {
+    /// The socket goes: who sends or connects to it is told.
+    pub(crate) fn dismiss(&mut self, errno: Errno) {
         self.senders.drain(..).for_each(|sender| Self::answer(&sender, Err(errno)));
+        if let Standing::Listening(listener) = &mut self.standing {
+            for connector in listener.connectors.drain(..) {
+                let _it_may_be_gone = message::error(connector.rcvid, Errno::ECONNREFUSED);
+            }
+        }
     }
 
-    /// A client wants to leave; returns whether it waited here.
-    pub(crate) fn unblock(&mut self, rcvid: u64) -> bool {
-        let before = self.receivers.len();
-        self.receivers.retain(|receiver| receiver.rcvid != rcvid);
-        if self.receivers.len() != before {
-            let _it_may_be_gone = message::error(rcvid, Errno::EINTR);
-            return true;
+    /// Lets those go who are chosen by rcvid and deadline; returns whether there was one.
+    pub(crate) fn let_go(&mut self, chosen: impl Fn(u64, u64) -> bool, errno: Errno) -> bool {
+        let mut found = false;
+        self.receivers.retain(|receiver| {
+            let goes = chosen(receiver.rcvid, receiver.deadline);
+            if goes {
+                let _it_may_be_gone = message::error(receiver.rcvid, errno);
+            }
+            found |= goes;
+            !goes
+        });
+        self.senders.retain(|sender| {
+            let goes = chosen(sender.rcvid, sender.deadline);
+            if goes {
+                Self::answer(sender, Err(errno));
+            }
+            found |= goes;
+            !goes
+        });
+        if let Standing::Listening(listener) = &mut self.standing {
+            listener.connectors.retain(|connector| {
+                let goes = chosen(connector.rcvid, connector.deadline);
+                if goes {
+                    let _it_may_be_gone = message::error(connector.rcvid, errno);
+                }
+                found |= goes;
+                !goes
+            });
         }
-        let at = self.senders.iter().position(|sender| sender.rcvid == rcvid);
-        let Some(sender) = at.and_then(|index| self.senders.remove(index)) else { return false };
-        Self::answer(&sender, Err(Errno::EINTR));
-        true
+        found
+    }
+
+    /// The earliest deadline of those who wait.
+    pub(crate) fn deadline(&self) -> u64 {
+        let receivers = self.receivers.iter().map(|receiver| receiver.deadline);
+        let senders = self.senders.iter().map(|sender| sender.deadline);
+        let connectors = match &self.standing {
+            Standing::Listening(listener) => Some(&listener.connectors),
+            Standing::Fresh | Standing::Connected => None,
+        };
+        let connectors = connectors.into_iter().flatten().map(|connector| connector.deadline);
+        receivers.chain(senders).chain(connectors).min().unwrap_or(u64::MAX)
     }
 }

@@ -1,27 +1,62 @@
 //! All sockets, by number, and the requests on them.
 
+use crate::address::Key;
 use crate::options;
-use crate::socket::{CAPACITY, Direction, Form, Kind, Maker, Socket, Wanted};
+use crate::packet::{Form, Origin, Wanted};
+use crate::socket::{CAPACITY, Direction, Kind, Sender, Socket, Standing};
+use crate::special::PULSE_TIMEOUT;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use io_msg::kind;
-use io_msg::socket::{Control, Receive, Send, control, flag};
-use neutrino_rt::Errno;
+use io_msg::socket::{Control, Credentials, HANDLES_MAX, Receive, Send, control, flag};
 use neutrino_rt::abi::handle::ready;
+use neutrino_rt::channel::Handle;
+use neutrino_rt::clock::{self, Timer};
+use neutrino_rt::{Errno, message};
 use resmgr::{DataAt, Outcome, Request};
 
 /// Free bytes from which on a socket counts as writable.
 const WRITABLE: usize = 4096;
 
 /// The sockets of the system.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sockets {
     sockets: BTreeMap<u64, Socket>,
     last: u64,
     changed: Vec<u64>,
+    /// Sockets that have names.
+    pub(crate) names: BTreeMap<Key, u64>,
+    pub(crate) last_name: u64,
+    /// Rings when somebody has waited for as long as a socket's time-out; none: no socket has one.
+    alarm: Option<Timer>,
+    /// A connection to the server's own channel.
+    pulses: u32,
+}
+
+/// Who sends a request.
+pub(crate) fn credentials_of(request: &Request<'_>) -> Credentials {
+    let info = request.info();
+    Credentials { pid: info.pid, uid: info.euid, gid: info.egid }
+}
+
+/// The point in monotonic time at the end of a limit.
+pub(crate) fn deadline_in(limit: u64) -> u64 {
+    if limit == u64::MAX { limit } else { clock::monotonic().saturating_add(limit) }
 }
 
 impl Sockets {
+    pub(crate) const fn new(pulses: u32) -> Self {
+        Self {
+            sockets: BTreeMap::new(),
+            last: 0,
+            changed: Vec::new(),
+            names: BTreeMap::new(),
+            last_name: 0,
+            alarm: None,
+            pulses,
+        }
+    }
+
     pub(crate) fn get(&self, id: u64) -> Option<&Socket> {
         self.sockets.get(&id)
     }
@@ -34,15 +69,24 @@ impl Sockets {
         Ok(socket)
     }
 
+    pub(crate) fn insert(&mut self, socket: Socket) -> u64 {
+        self.last += 1;
+        self.sockets.insert(self.last, socket);
+        self.changed.push(self.last);
+        self.last
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Socket> {
+        self.sockets.remove(&id)
+    }
+
     /// Makes two sockets, each the other's peer.
     pub(crate) fn pair(&mut self, request: &Request<'_>, number: u32) -> Result<(u64, u64), Errno> {
-        let kind = Kind::of(number)?;
-        let maker =
-            Maker { pid: request.info().pid, uid: request.info().euid, gid: request.info().egid };
-        let (one, two) = (self.last + 1, self.last + 2);
-        self.last = two;
-        self.sockets.insert(one, Socket::new(kind, maker, two));
-        self.sockets.insert(two, Socket::new(kind, maker, one));
+        let (kind, maker) = (Kind::of(number)?, credentials_of(request));
+        let one = self.insert(Socket::new(kind, maker, Standing::Connected));
+        let two = self.insert(Socket::new(kind, maker, Standing::Connected));
+        self.get_mut(one)?.peer = Some(two);
+        self.get_mut(two)?.peer = Some(one);
         Ok((one, two))
     }
 
@@ -54,47 +98,76 @@ impl Sockets {
         data: DataAt,
         flags: u32,
     ) -> Outcome {
-        Outcome::Reply(match self.try_send(request, id, data, flags) {
-            Ok(Some(count)) => Ok(count as i64),
-            Ok(None) => return Outcome::Pending,
-            Err(errno) => Err(errno),
-        })
+        let origin = Origin { credentials: credentials_of(request), ..Origin::default() };
+        let sent = self.try_send(request, id, (data, None), (flags, origin));
+        Self::outcome(sent.map(|count| count.map(|count| count as i64)))
+    }
+
+    /// An answer, or that there is none yet.
+    fn outcome(result: Result<Option<i64>, Errno>) -> Outcome {
+        match result {
+            Ok(Some(status)) => Outcome::Reply(Ok(status)),
+            Ok(None) => Outcome::Pending,
+            Err(errno) => Outcome::Reply(Err(errno)),
+        }
+    }
+
+    /// Where a message goes.
+    fn target(&self, id: u64, address: Option<&[u8]>) -> Result<u64, Errno> {
+        let socket = self.get(id).ok_or(Errno::EBADF)?;
+        if socket.sending == Direction::Shut {
+            return Err(Errno::EPIPE);
+        }
+        match (socket.kind, address, socket.peer) {
+            (Kind::Datagram, Some(address), _) => self.find(address, Kind::Datagram),
+            (Kind::Stream | Kind::SeqPacket, Some(_), Some(_)) => Err(Errno::EISCONN),
+            (Kind::Stream, Some(_), None) => Err(Errno::EOPNOTSUPP),
+            (_, None, Some(peer)) => Ok(peer),
+            (Kind::Stream | Kind::Datagram | Kind::SeqPacket, _, None) => Err(Errno::ENOTCONN),
+        }
     }
 
     fn try_send(
         &mut self,
         request: &Request<'_>,
         id: u64,
-        data: DataAt,
-        flags: u32,
+        (data, address): (DataAt, Option<&[u8]>),
+        (flags, mut origin): (u32, Origin),
     ) -> Result<Option<usize>, Errno> {
+        let target = self.target(id, address)?;
         let socket = self.get_mut(id)?;
-        if socket.sending == Direction::Shut {
-            return Err(Errno::EPIPE);
-        }
-        let kind = socket.kind;
-        let unconnected =
-            if kind == Kind::Datagram { Errno::ECONNREFUSED } else { Errno::ENOTCONN };
-        let peer = socket.peer.ok_or(unconnected)?;
-        let peer = self.get_mut(peer)?;
-        if peer.receiving == Direction::Shut {
-            return Err(Errno::EPIPE);
+        let (kind, limit) = (socket.kind, socket.settings.send_limit);
+        if let Some(name) = &socket.name {
+            origin.address.clone_from(&name.bytes);
         }
         match kind {
-            Kind::Stream if data.length == 0 => return Ok(Some(0)),
-            Kind::Datagram | Kind::SeqPacket if data.length > CAPACITY => {
-                return Err(Errno::EMSGSIZE);
+            Kind::Datagram => {
+                let allowed = self.may_send(id, target);
+                if allowed == Err(Errno::ECONNREFUSED) && address.is_none() {
+                    // As Linux: it is told once that the peer is gone.
+                    self.get_mut(id)?.peer = None;
+                }
+                allowed?;
             }
-            Kind::Stream | Kind::Datagram | Kind::SeqPacket => {}
+            Kind::Stream if data.length == 0 => return Ok(Some(0)),
+            Kind::Stream | Kind::SeqPacket => {}
         }
-        match (peer.accepts_next(data.length), flags & flag::DONTWAIT != 0) {
+        let target = self.get_mut(target)?;
+        if target.receiving == Direction::Shut {
+            return Err(Errno::EPIPE);
+        }
+        if kind != Kind::Stream && data.length > CAPACITY {
+            return Err(Errno::EMSGSIZE);
+        }
+        match (target.accepts_next(data.length), flags & flag::DONTWAIT != 0) {
             (None, true) => Err(Errno::EAGAIN),
             (Some(count), is_nonblocking) if count == data.length || is_nonblocking => {
-                peer.put(&request.data(data.offset, count)?);
+                target.put(&request.data(data.offset, count)?, origin);
                 Ok(Some(count))
             }
             (Some(_) | None, _) => {
-                peer.wait_to_send(request.rcvid, data);
+                let (rcvid, deadline) = (request.rcvid, deadline_in(limit));
+                target.wait_to_send(Sender { rcvid, data, done: 0, origin, deadline });
                 Ok(None)
             }
         }
@@ -111,16 +184,24 @@ impl Sockets {
             Ok(socket) => socket,
             Err(errno) => return Outcome::Reply(Err(errno)),
         };
+        match (&socket.standing, socket.kind) {
+            (Standing::Connected, _) | (Standing::Fresh, Kind::Datagram) => {}
+            (_, Kind::SeqPacket) => return Outcome::Reply(Err(Errno::ENOTCONN)),
+            (Standing::Fresh | Standing::Listening(_), _) => {
+                return Outcome::Reply(Err(Errno::EINVAL));
+            }
+        }
         match socket.take(&wanted) {
             Some(Ok(taken)) => {
-                let (status, data) = taken.reply(wanted.form);
+                let (status, data) = taken.reply(request.rcvid, wanted.form);
                 request.reply = data;
                 Outcome::Reply(Ok(status))
             }
             Some(Err(errno)) => Outcome::Reply(Err(errno)),
             None if wanted.flags & flag::DONTWAIT != 0 => Outcome::Reply(Err(Errno::EAGAIN)),
             None => {
-                socket.wait_to_receive(request.rcvid, wanted);
+                let deadline = deadline_in(socket.settings.receive_limit);
+                socket.wait_to_receive(request.rcvid, wanted, deadline);
                 Outcome::Pending
             }
         }
@@ -136,36 +217,72 @@ impl Sockets {
     ) -> Outcome {
         let result = match which {
             kind::SOCKET_SEND => request.header::<Send>().and_then(|message| {
-                let data = Self::data_of(request, &message)?;
-                Ok(self.send(request, id, data, message.flags | extra))
+                let sent = self.send_message(request, id, &message, extra)?;
+                Ok(Self::outcome(Ok(sent.map(|count| count as i64))))
             }),
             kind::SOCKET_RECEIVE => request.header::<Receive>().map(|message| {
                 let room = usize::try_from(request.head.dstmsglen).unwrap_or(usize::MAX);
                 let length = usize::try_from(message.nbytes).unwrap_or(usize::MAX).min(room);
-                let control = (message.control_max as usize).min(room);
+                let handles = message.handles_max.min(HANDLES_MAX) as usize;
                 let flags = message.flags | extra;
-                self.receive(request, id, Wanted { length, flags, form: Form::Message(control) })
+                self.receive(request, id, Wanted { length, flags, form: Form::Message(handles) })
             }),
             kind::SOCKET_CONTROL => request.header::<Control>().and_then(|message| {
-                self.control(request, id, &message).map(|n| Outcome::Reply(Ok(n)))
+                self.control(request, id, &message, extra).map(|n| Self::outcome(Ok(n)))
             }),
             _ => Err(Errno::ENOSYS),
         };
         result.unwrap_or_else(|errno| Outcome::Reply(Err(errno)))
     }
 
-    /// Where the data of a message to send are. An address leads nowhere: nothing has one yet.
-    fn data_of(request: &Request<'_>, message: &Send) -> Result<DataAt, Errno> {
-        if message.control_length != 0 {
-            return Err(Errno::EOPNOTSUPP);
+    fn send_message(
+        &mut self,
+        request: &Request<'_>,
+        id: u64,
+        message: &Send,
+        extra: u32,
+    ) -> Result<Option<usize>, Errno> {
+        let handles = self.offered(request, id, message.handles)?;
+        let own = credentials_of(request);
+        let mut credentials = own;
+        if message.flags & flag::CREDENTIALS != 0 {
+            credentials = message.credentials;
+            if own.uid != 0 && credentials != own {
+                return Err(Errno::EPERM);
+            }
         }
-        if message.address_length != 0 {
-            return Err(Errno::EISCONN);
-        }
-        let offset = size_of::<Send>();
+        let head = size_of::<Send>();
+        let address = request.data(head, (message.address_length as usize).min(256))?;
+        let offset = head + address.len();
         let sent = request.head.srcmsglen.saturating_sub(offset as u64);
         let length = usize::try_from(message.nbytes.min(sent)).map_err(|_| Errno::EMSGSIZE)?;
-        Ok(DataAt { offset, length })
+        let data = DataAt { offset, length };
+        let address = (!address.is_empty()).then_some(address.as_slice());
+        let origin = Origin { credentials, handles, ..Origin::default() };
+        self.try_send(request, id, (data, address), (message.flags | extra, origin))
+    }
+
+    /// Takes the descriptors that a message offers, behind those that its thread has offered before.
+    fn offered(
+        &mut self,
+        request: &Request<'_>,
+        id: u64,
+        count: u32,
+    ) -> Result<Vec<Handle>, Errno> {
+        let tid = if count == 0 { 0 } else { request.info().tid };
+        let socket = self.sockets.get_mut(&id).ok_or(Errno::EBADF)?;
+        let (own, others) =
+            core::mem::take(&mut socket.offered).into_iter().partition(|(whose, _)| *whose == tid);
+        socket.offered = others;
+        let own: Vec<(u32, Handle)> = own;
+        let mut handles: Vec<Handle> = own.into_iter().map(|(_, handle)| handle).collect();
+        for index in 0..count {
+            handles.push(message::take(request.rcvid, index).map_err(|errno| {
+                let is_full = matches!(errno, Errno::EMFILE | Errno::EAGAIN);
+                if is_full { Errno::ETOOMANYREFS } else { errno }
+            })?);
+        }
+        Ok(handles)
     }
 
     fn control(
@@ -173,15 +290,15 @@ impl Sockets {
         request: &mut Request<'_>,
         id: u64,
         message: &Control,
-    ) -> Result<i64, Errno> {
+        extra: u32,
+    ) -> Result<Option<i64>, Errno> {
         let data = request.data(size_of::<Control>(), (message.nbytes as usize).min(256))?;
         let socket = self.get(id).ok_or(Errno::EBADF)?;
         let peer = socket.peer.and_then(|peer| self.get(peer));
         match message.subtype {
-            control::SHUTDOWN => return self.shutdown(id, message.argument).map(|()| 0),
-            control::NAME => request.reply = options::address(),
-            control::PEER if peer.is_some() => request.reply = options::address(),
-            control::PEER => return Err(Errno::ENOTCONN),
+            control::SHUTDOWN => self.shutdown(id, message.argument)?,
+            control::NAME => request.reply = socket.address(),
+            control::PEER => request.reply = peer.ok_or(Errno::ENOTCONN)?.address(),
             control::GET_OPTION if message.level == options::SOL_SOCKET => {
                 if message.argument == options::SO_ERROR {
                     let error = self.get_mut(id)?.error.take();
@@ -191,14 +308,38 @@ impl Sockets {
                 }
             }
             control::SET_OPTION if message.level == options::SOL_SOCKET => {
-                options::set(message.argument, &data)?;
+                self.set_option(id, message.argument, &data)?;
             }
             control::GET_OPTION | control::SET_OPTION => return Err(Errno::EOPNOTSUPP),
-            control::CONNECT => return Err(Errno::EISCONN),
-            control::LISTEN | control::ACCEPT => return Err(Errno::EINVAL),
+            control::BIND => self.bind(id, &data)?,
+            control::LISTEN => self.listen(request, id, message.argument)?,
+            control::CONNECT => {
+                return Ok(self.connect(request, id, &data, extra)?.map(|()| 0));
+            }
+            control::OFFER => {
+                let before = self.offered(request, id, message.argument.min(HANDLES_MAX))?;
+                let tid = request.info().tid;
+                let socket = self.sockets.get_mut(&id).ok_or(Errno::EBADF)?;
+                socket.offered.extend(before.into_iter().map(|handle| (tid, handle)));
+                if socket.offered.len() > HANDLES_MAX as usize {
+                    socket.offered.clear();
+                    return Err(Errno::EINVAL);
+                }
+            }
             _ => return Err(Errno::EOPNOTSUPP),
         }
-        Ok(request.reply.len() as i64)
+        Ok(Some(request.reply.len() as i64))
+    }
+
+    fn set_option(&mut self, id: u64, option: u32, value: &[u8]) -> Result<(), Errno> {
+        let pulses = self.pulses;
+        let socket = self.get_mut(id)?;
+        options::set(socket, option, value)?;
+        let limits = socket.settings.receive_limit.min(socket.settings.send_limit);
+        if limits < u64::MAX && self.alarm.is_none() {
+            self.alarm = Some(Timer::create(pulses, PULSE_TIMEOUT, 0)?);
+        }
+        Ok(())
     }
 
     /// Ends directions of a socket and, of a connection, the peer's ends of them.
@@ -234,52 +375,75 @@ impl Sockets {
         Ok(())
     }
 
-    /// The last descriptor of a socket is gone.
-    pub(crate) fn close(&mut self, id: u64) {
-        let Some(mut gone) = self.sockets.remove(&id) else { return };
-        let is_connection = gone.kind != Kind::Datagram;
-        gone.dismiss_senders(if is_connection { Errno::EPIPE } else { Errno::ECONNREFUSED });
-        let Some(peer) = gone.peer.and_then(|peer| self.get_mut(peer).ok()) else { return };
-        peer.peer = None;
-        if is_connection {
-            peer.receiving = Direction::Shut;
-            peer.sending = Direction::Shut;
-            if gone.has_data() {
-                // As Linux: what was sent was not read.
-                peer.error = Some(Errno::ECONNRESET);
-            }
-        }
-    }
-
     /// A client wants to leave; returns whether it waited at a socket.
     pub(crate) fn unblock(&mut self, rcvid: u64) -> bool {
-        let found =
-            self.sockets.iter_mut().find_map(|(&id, socket)| socket.unblock(rcvid).then_some(id));
+        let chosen = |own, _| own == rcvid;
+        let found = self
+            .sockets
+            .iter_mut()
+            .find_map(|(&id, socket)| socket.let_go(chosen, Errno::EINTR).then_some(id));
         self.changed.extend(found);
         found.is_some()
     }
 
+    /// Lets those go who have waited for as long as their socket's time-out.
+    pub(crate) fn expire(&mut self) {
+        let now = clock::monotonic();
+        for (&id, socket) in &mut self.sockets {
+            if socket.let_go(|_, deadline| deadline <= now, Errno::EAGAIN) {
+                self.changed.push(id);
+            }
+        }
+    }
+
     /// Lets the clients of what has changed go on; `tell` gets each socket's new readiness.
-    pub(crate) fn settle(&mut self, mut tell: impl FnMut(u64, u32)) {
-        let changed = core::mem::take(&mut self.changed);
+    pub(crate) fn settle(&mut self, edges: bool, mut tell: impl FnMut(u64, u32)) {
+        let mut changed = core::mem::take(&mut self.changed);
+        if changed.is_empty() {
+            return;
+        }
         for id in &changed {
             if let Some(socket) = self.sockets.get_mut(id) {
                 socket.pump();
             }
         }
+        self.add_senders(&mut changed);
         for id in changed {
             let bits = self.readiness(id);
-            if let Some(socket) = self.sockets.get_mut(&id)
-                && socket.told != bits
-            {
+            let Some(socket) = self.sockets.get_mut(&id) else { continue };
+            let is_fresh = core::mem::take(&mut socket.is_fresh) && edges;
+            if socket.told != bits || is_fresh {
                 socket.told = bits;
                 tell(id, bits);
             }
         }
+        if let Some(alarm) = &self.alarm {
+            let first = self.sockets.values().map(Socket::deadline).min().unwrap_or(u64::MAX);
+            alarm.arm_at(if first == u64::MAX { 0 } else { first });
+        }
+    }
+
+    /// Who sends datagrams to a socket that has changed may be writable now.
+    fn add_senders(&self, changed: &mut Vec<u64>) {
+        let is_datagram = |id: &u64| self.get(*id).is_some_and(|own| own.kind == Kind::Datagram);
+        if !changed.iter().any(is_datagram) {
+            return;
+        }
+        let senders = self.sockets.iter().filter(|(_, socket)| {
+            socket.kind == Kind::Datagram && socket.peer.is_some_and(|peer| changed.contains(&peer))
+        });
+        let senders: Vec<u64> = senders.map(|(&id, _)| id).collect();
+        changed.extend(senders);
     }
 
     fn readiness(&self, id: u64) -> u32 {
         let Some(socket) = self.get(id) else { return 0 };
+        if let Standing::Listening(listener) = &socket.standing {
+            return if listener.waiting.is_empty() { 0 } else { ready::IN };
+        }
+        if matches!(socket.standing, Standing::Fresh) && socket.kind != Kind::Datagram {
+            return ready::OUT | ready::HUP;
+        }
         let (receiving, sending) = (socket.receiving, socket.sending);
         let peer = socket.peer.and_then(|peer| self.get(peer));
         let is_over = receiving == Direction::Shut;

@@ -101,6 +101,8 @@ pub(crate) struct Process {
     pub(crate) has_locks: AtomicU32,
     /// Bytes of the exec buffer that were used last.
     pub(crate) exec_used: AtomicU64,
+    /// Signals that a descriptor of the process may read (`signalfd`).
+    pub(crate) signal_reads: AtomicU64,
     /// Unsupported calls already reported, a bit each.
     reported: [AtomicU64; 8],
     actions: [Action; SIGNAL_MAX as usize],
@@ -380,6 +382,7 @@ impl Process {
             (&copy.file_limit, &self.file_limit),
             (&copy.data_limit, &self.data_limit),
             (&copy.descriptor_limit, &self.descriptor_limit),
+            (&copy.signal_reads, &self.signal_reads),
         ];
         for (to, from) in copied {
             to.store(from.load(Relaxed), Relaxed);

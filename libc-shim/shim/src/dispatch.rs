@@ -44,6 +44,11 @@ impl Caller<'_> {
         }
     }
 
+    /// After a kernel call that a signal ended: whether there is a handler to call.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        frame::take_signal(self.thread, self.process)
+    }
+
     /// Sends a message and waits for the reply; returns its status.
     ///
     /// # Errors
@@ -259,8 +264,13 @@ impl Line {
         Self { bytes: [0; 200], length: 0 }
     }
 
+    /// What was written.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
     pub(crate) fn log(&self) {
-        sys::debug(&self.bytes[..self.length]);
+        sys::debug(self.bytes());
     }
 }
 

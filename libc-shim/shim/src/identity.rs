@@ -288,7 +288,7 @@ pub(crate) fn setpriority(caller: &mut Caller<'_>, [which, who, nice, ..]: Args)
     caller.send(SYSMGR_COID, &[part(&message)], &[], None).map(|_| 0)
 }
 
-fn sched(caller: &Caller<'_>, message: &Sched) -> Result<Sched, Errno> {
+pub(crate) fn sched(caller: &Caller<'_>, message: &Sched) -> Result<Sched, Errno> {
     let message = Sched { kind: kind::PROC_SCHED, ..*message };
     let mut reply = message;
     caller.send(SYSMGR_COID, &[part(&message)], &[room(&mut reply)], None)?;
@@ -296,10 +296,10 @@ fn sched(caller: &Caller<'_>, message: &Sched) -> Result<Sched, Errno> {
 }
 
 /// `SCHED_RESET_ON_FORK`.
-const RESET_ON_FORK: u32 = 0x4000_0000;
+pub(crate) const RESET_ON_FORK: u32 = 0x4000_0000;
 
 /// The native priority for a Linux policy and priority; 0: where the nice value puts it.
-const fn native(policy: u32, priority: i32) -> Result<u32, Errno> {
+pub(crate) const fn native(policy: u32, priority: i32) -> Result<u32, Errno> {
     match (policy, priority) {
         (policy::OTHER | 3 | 5, 0) => Ok(0),
         (policy::FIFO | policy::ROUND_ROBIN, 1..=99) => Ok(priority.cast_unsigned()),

@@ -23,16 +23,20 @@
     allow(dead_code, reason = "only the pure parts run on a host")
 )]
 
+mod attributes;
 mod block;
+mod connection;
 mod copy;
 mod dispatch;
 mod entry;
+mod epoll;
 mod event;
 mod exec;
 mod frame;
 mod identity;
 mod ioctl;
 mod limit;
+mod memfd;
 mod memory;
 mod meta;
 mod mounts;
@@ -41,9 +45,12 @@ mod open;
 mod path;
 mod poll;
 mod process;
+mod rights;
 mod robust;
 mod rows;
 mod signal;
+mod signalfd;
+mod sockaddr;
 mod socket;
 mod start;
 mod sys;
@@ -52,6 +59,7 @@ mod table;
 mod thread;
 mod time;
 mod timer;
+mod timerfd;
 mod transfer;
 mod vdso;
 

@@ -3,7 +3,8 @@
 use crate::block::{int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
-use crate::sys::{self, Errno, Outcome};
+use crate::signalfd;
+use crate::sys::{self, Errno, Outcome, PollSets};
 use crate::time::{self, NANOSECONDS, Timespec};
 use core::sync::atomic::Ordering::Relaxed;
 use neutrino_abi::handle::{FD_LIMIT, PollEntry, ready};
@@ -11,7 +12,7 @@ use neutrino_abi::signal::SignalSet;
 use neutrino_abi::time::FOREVER;
 
 /// Milliseconds of `poll` in nanoseconds; negative is for ever.
-fn milliseconds(raw: u64) -> u64 {
+pub(crate) fn milliseconds(raw: u64) -> u64 {
     u64::try_from(int(raw)).map_or(FOREVER, |time| time * 1_000_000)
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn ppoll(
 }
 
 /// A signal mask argument.
-fn read_mask(mask: u64, size: u64) -> Result<Option<SignalSet>, Errno> {
+pub(crate) fn read_mask(mask: u64, size: u64) -> Result<Option<SignalSet>, Errno> {
     match (mask, size) {
         (0, _) => Ok(None),
         (_, 8) => copy::read(mask).map(Some),
@@ -43,13 +44,13 @@ fn read_mask(mask: u64, size: u64) -> Result<Option<SignalSet>, Errno> {
 
 /// When a wait ends.
 #[derive(Clone, Copy, Debug)]
-struct Limit {
+pub(crate) struct Limit {
     /// In monotonic time; `FOREVER`: not by itself.
     end: u64,
 }
 
 impl Limit {
-    fn after(nanoseconds: u64) -> Self {
+    pub(crate) fn after(nanoseconds: u64) -> Self {
         let end = match nanoseconds {
             FOREVER => FOREVER,
             0 => 0,
@@ -59,7 +60,7 @@ impl Limit {
     }
 
     /// What is left.
-    fn rest(self) -> u64 {
+    pub(crate) fn rest(self) -> u64 {
         match self.end {
             FOREVER => FOREVER,
             0 => 0,
@@ -88,7 +89,44 @@ fn wait(
     if u64::from(count) > caller.process.descriptor_limit.load(Relaxed) {
         return Err(Errno::EINVAL);
     }
-    caller.interruptible(|| sys::poll(entries, count, limit.rest(), mask))
+    poll_entries(caller, (entries, count), limit, mask)
+}
+
+/// Waits for what is in an array of the program's or the shim's.
+fn poll_entries(
+    caller: &Caller<'_>,
+    (entries, count): (u64, u32),
+    limit: Limit,
+    mask: Option<&SignalSet>,
+) -> Outcome {
+    let mut awaited = caller.process.signal_reads.load(Relaxed);
+    if awaited == 0 {
+        let sets = PollSets::new(mask.copied(), 0);
+        return caller.interruptible(|| sys::poll(entries, count, limit.rest(), &sets));
+    }
+    loop {
+        let sets = PollSets::new(mask.copied(), awaited);
+        let outcome = sys::poll(entries, count, limit.rest(), &sets);
+        let read = caller.process.signal_reads.load(Relaxed);
+        let pending = sys::signal_pending()? & read;
+        match outcome {
+            Ok(ready) => {
+                return signalfd::mark(caller, entries, count, pending).map(|more| ready + more);
+            }
+            Err(Errno::EINTR | Errno::ERESTART) => {
+                if caller.is_interrupted() {
+                    return Err(Errno::EINTR);
+                }
+                let marked = signalfd::mark(caller, entries, count, pending)?;
+                if marked > 0 {
+                    return Ok(marked);
+                }
+                // None of these descriptors reads them.
+                awaited &= !pending;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// `select(count, readable, writable, exceptional, timeout)`.
@@ -158,7 +196,7 @@ fn select_until(
     }
     let entries = fill(&mut caller.scratch.poll, &sets, count);
     let address = sys::address_mut(&mut caller.scratch.poll);
-    caller.interruptible(|| sys::poll(address, entries, limit.rest(), mask))?;
+    poll_entries(caller, (address, entries), limit, mask)?;
     let (sets, ready) = collect(&caller.scratch.poll[..entries as usize], &sets)?;
     for (set, address) in sets.iter().zip(addresses) {
         if address != 0 {

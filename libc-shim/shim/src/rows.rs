@@ -5,8 +5,8 @@ use crate::sys::Errno;
 use crate::table::Row;
 use crate::table::Support::{Partial, Refused, Supported};
 use crate::{
-    event, exec, frame, identity, ioctl, memory, meta, names, open, poll, process, signal, socket,
-    system, thread, time, timer, transfer,
+    attributes, connection, epoll, event, exec, frame, identity, ioctl, memfd, memory, meta, names,
+    open, poll, process, signal, signalfd, socket, system, thread, time, timer, timerfd, transfer,
 };
 use linux_raw_sys::general as linux;
 
@@ -68,21 +68,21 @@ rows! {
     __NR_setitimer "setitimer" => timer::setitimer, Always, Partial("ITIMER_REAL");
     __NR_getpid "getpid" => identity::getpid, Always, Supported;
     __NR_sendfile "sendfile" => transfer::sendfile, IfAsked, Partial("from regular files; copies through memory");
-    __NR_socket "socket" => system::socket, Always, Refused(Errno::EAFNOSUPPORT);
-    __NR_connect "connect" => socket::connect, Always, Refused(Errno::EISCONN);
-    __NR_accept "accept" => socket::accept, Always, Refused(Errno::EINVAL);
-    __NR_sendto "sendto" => socket::sendto, IfAsked, Partial("without an address");
+    __NR_socket "socket" => socket::socket, Always, Partial("AF_UNIX");
+    __NR_connect "connect" => connection::connect, Always, Supported;
+    __NR_accept "accept" => connection::accept, IfAsked, Supported;
+    __NR_sendto "sendto" => socket::sendto, IfAsked, Supported;
     __NR_recvfrom "recvfrom" => socket::recvfrom, IfAsked, Partial("MSG_WAITALL waits for 64 KiB at most");
-    __NR_sendmsg "sendmsg" => socket::sendmsg, IfAsked, Partial("no address, no control data: no descriptors are passed");
-    __NR_recvmsg "recvmsg" => socket::recvmsg, IfAsked, Partial("no control data: no descriptors are passed");
+    __NR_sendmsg "sendmsg" => socket::sendmsg, IfAsked, Partial("sockets that are passed over each other in a ring and closed are never freed");
+    __NR_recvmsg "recvmsg" => socket::recvmsg, IfAsked, Supported;
     __NR_shutdown "shutdown" => socket::shutdown, Always, Supported;
-    __NR_bind "bind" => socket::bind, Always, Refused(Errno::EOPNOTSUPP);
-    __NR_listen "listen" => socket::listen, Always, Refused(Errno::EINVAL);
+    __NR_bind "bind" => connection::bind, Always, Supported;
+    __NR_listen "listen" => connection::listen, Always, Supported;
     __NR_getsockname "getsockname" => socket::getsockname, Always, Supported;
     __NR_getpeername "getpeername" => socket::getpeername, Always, Supported;
     __NR_socketpair "socketpair" => socket::socketpair, Always, Partial("AF_UNIX");
-    __NR_setsockopt "setsockopt" => socket::setsockopt, Always, Partial("SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR and SO_KEEPALIVE, which change nothing");
-    __NR_getsockopt "getsockopt" => socket::getsockopt, Always, Partial("no SO_PASSCRED, no time-outs");
+    __NR_setsockopt "setsockopt" => socket::setsockopt, Always, Partial("SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO; SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR and SO_KEEPALIVE change nothing");
+    __NR_getsockopt "getsockopt" => socket::getsockopt, Always, Supported;
     __NR_clone "clone" => thread::clone, Always, Partial("fork, vfork and threads; no name spaces, no CLONE_VM without CLONE_THREAD or CLONE_VFORK");
     __NR_fork "fork" => process::fork, Always, Supported;
     __NR_vfork "vfork" => process::vfork, Always, Supported;
@@ -229,7 +229,7 @@ rows! {
     __NR_fremovexattr "fremovexattr" => names::no_attributes, Always, Refused(Errno::EOPNOTSUPP);
     __NR_tkill "tkill" => signal::tkill, Always, Supported;
     __NR_time "time" => time::time, Always, Supported;
-    __NR_futex "futex" => thread::futex, IfAsked, Partial("no FUTEX_WAIT_REQUEUE_PI");
+    __NR_futex "futex" => thread::futex, IfAsked, Partial("FUTEX_CMP_REQUEUE_PI wakes all that it moves, to wait for the mutex");
     __NR_sched_setaffinity "sched_setaffinity" => system::sched_setaffinity, Always, Partial("threads of the caller's process");
     __NR_sched_getaffinity "sched_getaffinity" => system::sched_getaffinity, Always, Partial("threads of the caller's process");
     __NR_set_thread_area "set_thread_area" => system::absent, Never, Refused(Errno::ENOSYS);
@@ -240,7 +240,7 @@ rows! {
     __NR_io_cancel "io_cancel" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_get_thread_area "get_thread_area" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_lookup_dcookie "lookup_dcookie" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_epoll_create "epoll_create" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_epoll_create "epoll_create" => epoll::epoll_create, Always, Supported;
     __NR_epoll_ctl_old "epoll_ctl_old" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_epoll_wait_old "epoll_wait_old" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_remap_file_pages "remap_file_pages" => system::absent, Never, Refused(Errno::ENOSYS);
@@ -259,8 +259,8 @@ rows! {
     __NR_clock_getres "clock_getres" => time::clock_getres, Always, Supported;
     __NR_clock_nanosleep "clock_nanosleep" => time::clock_nanosleep, Never, Supported;
     __NR_exit_group "exit_group" => process::exit_group, Always, Supported;
-    __NR_epoll_wait "epoll_wait" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_epoll_ctl "epoll_ctl" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_epoll_wait "epoll_wait" => epoll::epoll_wait, Never, Supported;
+    __NR_epoll_ctl "epoll_ctl" => epoll::epoll_ctl, Always, Partial("EPOLLEXCLUSIVE wakes all; servers other than `pipe` tell edges only when they become ready");
     __NR_tgkill "tgkill" => signal::tgkill, Always, Supported;
     __NR_utimes "utimes" => meta::utimes, Always, Supported;
     __NR_vserver "vserver" => system::absent, Never, Refused(Errno::ENOSYS);
@@ -308,17 +308,17 @@ rows! {
     __NR_vmsplice "vmsplice" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_move_pages "move_pages" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_utimensat "utimensat" => meta::utimensat, Always, Supported;
-    __NR_epoll_pwait "epoll_pwait" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_signalfd "signalfd" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_timerfd_create "timerfd_create" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_epoll_pwait "epoll_pwait" => epoll::epoll_pwait, Never, Supported;
+    __NR_signalfd "signalfd" => signalfd::signalfd, Always, Partial("read, not readv; not waited for in a program that got it by exec; in a set it is level-triggered");
+    __NR_timerfd_create "timerfd_create" => timerfd::timerfd_create, Always, Supported;
     __NR_eventfd "eventfd" => event::eventfd, Always, Supported;
     __NR_fallocate "fallocate" => meta::fallocate, Always, Partial("mode 0");
-    __NR_timerfd_settime "timerfd_settime" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_timerfd_gettime "timerfd_gettime" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_accept4 "accept4" => socket::accept, Always, Refused(Errno::EINVAL);
-    __NR_signalfd4 "signalfd4" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_timerfd_settime "timerfd_settime" => timerfd::timerfd_settime, Always, Partial("setting the clock neither moves nor cancels a timer");
+    __NR_timerfd_gettime "timerfd_gettime" => timerfd::timerfd_gettime, Always, Supported;
+    __NR_accept4 "accept4" => connection::accept4, IfAsked, Supported;
+    __NR_signalfd4 "signalfd4" => signalfd::signalfd4, Always, Partial("read, not readv; not waited for in a program that got it by exec; in a set it is level-triggered");
     __NR_eventfd2 "eventfd2" => event::eventfd2, Always, Supported;
-    __NR_epoll_create1 "epoll_create1" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_epoll_create1 "epoll_create1" => epoll::epoll_create1, Always, Supported;
     __NR_dup3 "dup3" => open::dup3, Always, Supported;
     __NR_pipe2 "pipe2" => open::pipe2, Always, Partial("no packet mode");
     __NR_inotify_init1 "inotify_init1" => system::absent, Never, Refused(Errno::ENOSYS);
@@ -336,17 +336,17 @@ rows! {
     __NR_syncfs "syncfs" => meta::fsync, Always, Supported;
     __NR_sendmmsg "sendmmsg" => socket::sendmmsg, IfAsked, Partial("as sendmsg");
     __NR_setns "setns" => system::not_permitted, Always, Refused(Errno::EPERM);
-    __NR_getcpu "getcpu" => system::getcpu, Always, Partial("always 0");
+    __NR_getcpu "getcpu" => system::getcpu, Always, Supported;
     __NR_process_vm_readv "process_vm_readv" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_process_vm_writev "process_vm_writev" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_kcmp "kcmp" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_finit_module "finit_module" => system::not_permitted, Always, Refused(Errno::EPERM);
-    __NR_sched_setattr "sched_setattr" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_sched_getattr "sched_getattr" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_sched_setattr "sched_setattr" => attributes::sched_setattr, Always, Partial("SCHED_OTHER, FIFO and RR; the nice value stays");
+    __NR_sched_getattr "sched_getattr" => attributes::sched_getattr, Always, Partial("the nice value is told as 0");
     __NR_renameat2 "renameat2" => names::renameat2, Always, Supported;
     __NR_seccomp "seccomp" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_getrandom "getrandom" => system::getrandom, Always, Supported;
-    __NR_memfd_create "memfd_create" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_memfd_create "memfd_create" => memfd::memfd_create, Always, Partial("no seals; the name is not kept");
     __NR_kexec_file_load "kexec_file_load" => system::not_permitted, Always, Refused(Errno::EPERM);
     __NR_bpf "bpf" => system::not_permitted, Always, Refused(Errno::EPERM);
     __NR_execveat "execveat" => exec::execveat, Always, Supported;
@@ -380,7 +380,7 @@ rows! {
     __NR_pidfd_getfd "pidfd_getfd" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_faccessat2 "faccessat2" => meta::faccessat2, Always, Supported;
     __NR_process_madvise "process_madvise" => system::absent, Never, Refused(Errno::ENOSYS);
-    __NR_epoll_pwait2 "epoll_pwait2" => system::absent, Never, Refused(Errno::ENOSYS);
+    __NR_epoll_pwait2 "epoll_pwait2" => epoll::epoll_pwait2, Never, Supported;
     __NR_mount_setattr "mount_setattr" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_quotactl_fd "quotactl_fd" => system::absent, Never, Refused(Errno::ENOSYS);
     __NR_landlock_create_ruleset "landlock_create_ruleset" => system::absent, Never, Refused(Errno::ENOSYS);

@@ -5,21 +5,30 @@
 use crate::block::{index, int, low};
 use crate::copy;
 use crate::dispatch::{Args, Caller};
+use crate::event;
 use crate::open;
 use crate::path::{self, Base, Found, Request, descriptor, request};
+use crate::rights::{self, Passing};
+use crate::sockaddr::Named;
 use crate::sys::{Errno, Outcome, part, room, user};
 use crate::transfer;
 use io_msg::connect::{Connect, subtype};
 use io_msg::kind;
-use io_msg::socket::{ADDRESS_MAX, AF_UNIX, Control, DIRECTORY, Receive, Received, Send, control};
+use io_msg::socket::{
+    AF_UNIX, Control, DIRECTORY, Receive, Received, Send, control, kind as types,
+};
 use io_msg::stat::open as flag;
 use neutrino_abi::handle::{COF_CLOEXEC, COF_NOSHARE, SIDE_CHANNEL};
-use neutrino_abi::message::SendExtra;
+use neutrino_abi::message::{Iov, SendExtra};
 
 const MSG_OOB: u32 = 1;
 const MSG_NOSIGNAL: u32 = 0x4000;
 /// Longest value of an option.
-const OPTION_MAX: usize = 256;
+pub(crate) const OPTION_MAX: usize = 256;
+/// `SOCK_RAW`, which is a datagram's here.
+const RAW: u32 = 3;
+/// Flags that go to the server.
+const FLAGS: u32 = 0xffff;
 
 /// The path of a domain goes into buffer 0.
 fn load_domain(caller: &mut Caller<'_>, domain: u64) -> Result<(), Errno> {
@@ -33,17 +42,36 @@ fn load_domain(caller: &mut Caller<'_>, domain: u64) -> Result<(), Errno> {
     caller.scratch.paths[0].set(&name)
 }
 
+/// The type and the flags in a type argument; the protocol is the domain's only one.
+fn type_of(kind: u64, protocol: u64) -> Result<(u32, u32), Errno> {
+    const FLAGS: u32 = flag::NONBLOCK | flag::CLOEXEC;
+    if !matches!(int(protocol), 0 | 1) {
+        return Err(Errno::EPROTONOSUPPORT);
+    }
+    let (kind, flags) = (low(kind) & !FLAGS, low(kind) & FLAGS);
+    Ok((if kind == RAW { types::DATAGRAM } else { kind }, flags))
+}
+
+/// A server that is not there, or knows nothing of sockets.
+fn unserved(errno: Errno) -> Errno {
+    if matches!(errno, Errno::ENOENT | Errno::ENOSYS) { Errno::EAFNOSUPPORT } else { errno }
+}
+
+/// `socket(domain, type, protocol)`.
+pub(crate) fn socket(caller: &mut Caller<'_>, [domain, kind, protocol, ..]: Args) -> Outcome {
+    load_domain(caller, domain)?;
+    let (mode, flags) = type_of(kind, protocol)?;
+    let asked = Connect { subtype: subtype::SOCKET, mode, ..Connect::default() };
+    event::make_at(caller, flags, asked).map_err(unserved)
+}
+
 /// `socketpair(domain, type, protocol, sockets)`.
 pub(crate) fn socketpair(
     caller: &mut Caller<'_>,
     [domain, kind, protocol, sockets, ..]: Args,
 ) -> Outcome {
-    const FLAGS: u32 = flag::NONBLOCK | flag::CLOEXEC;
     load_domain(caller, domain)?;
-    if !matches!(int(protocol), 0 | 1) {
-        return Err(Errno::EPROTONOSUPPORT);
-    }
-    let (kind, flags) = (low(kind) & !FLAGS, low(kind) & FLAGS);
+    let (kind, flags) = type_of(kind, protocol)?;
     // First outside the descriptors: so that there are two new ones, or none.
     let accept = SendExtra {
         accepted_count: 2,
@@ -57,51 +85,55 @@ pub(crate) fn socketpair(
         ..request(subtype::SOCKET_PAIR, 0, 0).connect
     };
     let request = Request { connect, accept, ..Request::default() };
-    let found = path::walk(caller, Base::Cwd, &request).map_err(|errno| {
-        let is_unserved = matches!(errno, Errno::ENOENT | Errno::ENOSYS);
-        if is_unserved { Errno::EAFNOSUPPORT } else { errno }
-    })?;
+    let found = path::walk(caller, Base::Cwd, &request).map_err(unserved)?;
     let Found::Reply(reply) = found else { return Err(Errno::EAFNOSUPPORT) };
     open::place_pair(&reply, flags, sockets)
 }
 
 /// A server's answer to a message about sockets.
-fn answer(outcome: Outcome) -> Outcome {
+pub(crate) fn answer(outcome: Outcome) -> Outcome {
     match outcome {
         Err(Errno::ENOSYS) => Err(Errno::ENOTSOCK),
         other => other,
     }
 }
 
-/// A message to send: parts of data are in `scratch.parts[2..]`.
+/// A message to send: parts of data are in `scratch.parts[3..]`.
 struct Outgoing {
     flags: u32,
-    address: u64,
-    address_length: u64,
     parts: usize,
     bytes: u64,
 }
 
-fn send(caller: &mut Caller<'_>, fd: u64, message: &Outgoing) -> Outcome {
+/// Parts of a message before its data: the header, an address with its place.
+const HEAD_PARTS: usize = 3;
+
+fn send(
+    caller: &mut Caller<'_>,
+    fd: u64,
+    message: &Outgoing,
+    (to, passing): (&Named, &Passing),
+) -> Outcome {
     if message.flags & MSG_OOB != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
     let coid = descriptor(fd)?;
-    let length = if message.address == 0 { 0 } else { message.address_length };
-    if length > ADDRESS_MAX as u64 {
-        return Err(Errno::EINVAL);
-    }
+    let last = rights::offer(caller, coid, passing)?;
+    let (credentials, has_credentials) = passing.credentials();
     let header = Send {
         kind: kind::SOCKET_SEND,
-        flags: message.flags,
-        address_length: low(length),
+        flags: message.flags & FLAGS | has_credentials,
+        address_length: to.length(),
+        handles: last.offered_count,
+        credentials,
         nbytes: message.bytes,
         ..Send::default()
     };
     caller.scratch.parts[0] = part(&header);
-    caller.scratch.parts[1] = user(message.address, length);
-    let parts = &caller.scratch.parts[..message.parts + 2];
-    let outcome = answer(caller.send(coid, parts, &[], None));
+    [caller.scratch.parts[1], caller.scratch.parts[2]] = to.parts();
+    let parts = &caller.scratch.parts[..message.parts + HEAD_PARTS];
+    let extra = if last.offered_count > 0 { Some(&last) } else { None };
+    let outcome = answer(caller.send(coid, parts, &[], extra));
     if message.flags & MSG_NOSIGNAL != 0 {
         return outcome;
     }
@@ -114,9 +146,10 @@ pub(crate) fn sendto(
     [fd, buffer, count, flags, address, address_length]: Args,
 ) -> Outcome {
     let bytes = transfer::check(buffer, count)?;
-    caller.scratch.parts[2] = user(buffer, bytes);
-    let address_length = low(address_length).into();
-    send(caller, fd, &Outgoing { flags: low(flags), address, address_length, parts: 1, bytes })
+    let to = Named::optional(caller, address, address_length)?;
+    caller.scratch.parts[HEAD_PARTS] = user(buffer, bytes);
+    let message = Outgoing { flags: low(flags), parts: 1, bytes };
+    send(caller, fd, &message, (&to, &Passing::NOTHING))
 }
 
 /// `struct msghdr`: name, its length, parts, their number, control data, their length, flags.
@@ -126,35 +159,45 @@ type Header = [u64; 7];
 pub(crate) fn sendmsg(caller: &mut Caller<'_>, [fd, message, flags, ..]: Args) -> Outcome {
     let [address, address_length, parts, count, control, control_length, _]: Header =
         copy::read(message)?;
-    if control != 0 && control_length != 0 {
-        return Err(Errno::EOPNOTSUPP);
-    }
-    let (parts, bytes) = transfer::load_parts(caller, parts, count, 2)?;
-    let address_length = low(address_length).into();
-    send(caller, fd, &Outgoing { flags: low(flags), address, address_length, parts, bytes })
+    let passing = Passing::read(control, control_length)?;
+    let to = Named::optional(caller, address, low(address_length).into())?;
+    let (parts, bytes) = transfer::load_parts(caller, parts, count, HEAD_PARTS)?;
+    let message = Outgoing { flags: low(flags), parts, bytes };
+    send(caller, fd, &message, (&to, &passing))
 }
 
-/// Receives into `scratch.parts[1..=parts]`.
+/// Receives into `scratch.parts[2..]`; there is room for so many descriptors, whose numbers go to
+/// `scratch.reply`.
 fn receive(
     caller: &mut Caller<'_>,
     fd: u64,
     flags: u32,
     (parts, nbytes): (usize, u64),
+    handles_max: u32,
 ) -> Result<(u64, Received), Errno> {
     if flags & MSG_OOB != 0 {
         return Err(Errno::EINVAL);
     }
     let coid = descriptor(fd)?;
-    let header = Receive { kind: kind::SOCKET_RECEIVE, flags, nbytes, ..Receive::default() };
+    let header = Receive {
+        kind: kind::SOCKET_RECEIVE,
+        flags: flags & FLAGS,
+        handles_max,
+        nbytes,
+        ..Receive::default()
+    };
     let mut head = Received::default();
     caller.scratch.parts[0] = room(&mut head);
-    let reply = &caller.scratch.parts[..=parts];
-    let count = answer(caller.send(coid, &[part(&header)], reply, None))?;
+    caller.scratch.parts[1] = rights::numbers_room(caller, handles_max);
+    let reply = &caller.scratch.parts[..parts + 2];
+    let accept = rights::accept(flags, handles_max);
+    let extra = if handles_max > 0 { Some(&accept) } else { None };
+    let count = answer(caller.send(coid, &[part(&header)], reply, extra))?;
     Ok((count, head))
 }
 
 /// Writes an address and its length where the program wants them.
-fn give_address(bytes: &[u8], address: u64, length_at: u64) -> Result<(), Errno> {
+pub(crate) fn give_address(bytes: &[u8], address: u64, length_at: u64) -> Result<(), Errno> {
     if address == 0 {
         return Ok(());
     }
@@ -178,28 +221,30 @@ pub(crate) fn recvfrom(
 ) -> Outcome {
     let bytes = transfer::check(buffer, count)?;
     transfer::probe(buffer, bytes)?;
-    caller.scratch.parts[1] = user(buffer, bytes);
-    let (count, head) = receive(caller, fd, low(flags), (1, bytes))?;
+    caller.scratch.parts[2] = user(buffer, bytes);
+    let (count, head) = receive(caller, fd, low(flags), (1, bytes), 0)?;
     give_address(sender(&head), address, length_at)?;
     Ok(count)
 }
 
 /// `recvmsg(fd, message, flags)`.
 pub(crate) fn recvmsg(caller: &mut Caller<'_>, [fd, message, flags, ..]: Args) -> Outcome {
-    let header: Header = copy::read(message)?;
-    let [address, _, parts, count, ..] = header;
-    let (parts, bytes) = transfer::load_parts(caller, parts, count, 1)?;
-    for part in &caller.scratch.parts[1..=parts] {
+    let [address, _, parts, count, control, control_length, _]: Header = copy::read(message)?;
+    let (parts, bytes) = transfer::load_parts(caller, parts, count, 2)?;
+    for part in &caller.scratch.parts[2..parts + 2] {
         transfer::probe(part.base, part.length)?;
     }
-    let (count, head) = receive(caller, fd, low(flags), (parts, bytes))?;
+    let control_length = if control == 0 { 0 } else { control_length };
+    let most = rights::room_for(control_length);
+    let (count, head) = receive(caller, fd, low(flags), (parts, bytes), most)?;
     if address == 0 {
         copy::write(message + 8, &0_u32)?;
     } else {
         give_address(sender(&head), address, message + 8)?;
     }
-    // No control data, and the flags of what was received.
-    copy::write(message + 40, &[0_u64, u64::from(head.flags)])?;
+    let told = rights::tell(caller, &head, control, control_length)?;
+    let shown = head.flags & FLAGS | told.flags | low(flags) & rights::CMSG_CLOEXEC;
+    copy::write(message + 40, &[told.bytes, u64::from(shown)])?;
     Ok(count)
 }
 
@@ -245,10 +290,26 @@ fn many(
 }
 
 /// Sends a `SOCKET_CONTROL` with `data` of the program's; the reply goes to `scratch.reply`.
-fn control(caller: &mut Caller<'_>, fd: u64, message: &Control, data: u64) -> Result<usize, Errno> {
+pub(crate) fn control(
+    caller: &mut Caller<'_>,
+    fd: u64,
+    message: &Control,
+    data: u64,
+) -> Result<usize, Errno> {
+    let data = user(data, message.nbytes.into());
+    control_parts(caller, fd, message, [data, user(0, 0)])
+}
+
+/// As [`control`], with data in two pieces.
+pub(crate) fn control_parts(
+    caller: &mut Caller<'_>,
+    fd: u64,
+    message: &Control,
+    [first, second]: [Iov; 2],
+) -> Result<usize, Errno> {
     let coid = descriptor(fd)?;
     let message = Control { kind: kind::SOCKET_CONTROL, ..*message };
-    let parts = [part(&message), user(data, message.nbytes.into())];
+    let parts = [part(&message), first, second];
     let reply = room(&mut caller.scratch.reply[..OPTION_MAX]);
     answer(caller.send(coid, &parts, &[reply], None)).map(index)
 }
@@ -259,7 +320,11 @@ pub(crate) fn shutdown(caller: &mut Caller<'_>, [fd, how, ..]: Args) -> Outcome 
     control(caller, fd, &message, 0).map(|_| 0)
 }
 
-fn name(caller: &mut Caller<'_>, subtype: u16, [fd, address, length_at]: [u64; 3]) -> Outcome {
+pub(crate) fn name(
+    caller: &mut Caller<'_>,
+    subtype: u16,
+    [fd, address, length_at]: [u64; 3],
+) -> Outcome {
     let length = control(caller, fd, &Control { subtype, ..Control::default() }, 0)?;
     if address == 0 {
         return Err(Errno::EFAULT);
@@ -308,29 +373,4 @@ pub(crate) fn setsockopt(
     let (level, argument) = (low(level), low(option));
     let message = Control { subtype, level, argument, nbytes, ..Control::default() };
     control(caller, fd, &message, value).map(|_| 0)
-}
-
-/// A call that a connected socket without a name refuses, with what is in `subtype`.
-fn refused(caller: &mut Caller<'_>, fd: u64, subtype: u16) -> Outcome {
-    control(caller, fd, &Control { subtype, ..Control::default() }, 0).map(|_| 0)
-}
-
-/// `connect(fd, address, length)`.
-pub(crate) fn connect(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
-    refused(caller, fd, control::CONNECT)
-}
-
-/// `bind(fd, address, length)`.
-pub(crate) fn bind(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
-    refused(caller, fd, control::BIND)
-}
-
-/// `listen(fd, backlog)`.
-pub(crate) fn listen(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
-    refused(caller, fd, control::LISTEN)
-}
-
-/// `accept(fd, address, length)`, `accept4(fd, address, length, flags)`.
-pub(crate) fn accept(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
-    refused(caller, fd, control::ACCEPT)
 }

@@ -9,8 +9,8 @@ use io_msg::io::Simple;
 use io_msg::kind;
 use neutrino_abi::calls::{Register, number};
 use neutrino_abi::event::Event;
-use neutrino_abi::handle::SELF;
-use neutrino_abi::info::{HandleInfo, ProcessInfo, SystemInfo};
+use neutrino_abi::handle::{POLL_AWAIT, SELF};
+use neutrino_abi::info::{HandleInfo, ProcessInfo, SystemInfo, ThreadInfo};
 use neutrino_abi::memory::{MapArgs, RemapArgs};
 use neutrino_abi::message::{Iov, SendExtra, WORDS, WORDS_BYTES, Words};
 use neutrino_abi::process::ThreadArgs;
@@ -243,8 +243,23 @@ pub(crate) fn next_handle(coid: u32, info: &mut HandleInfo) -> Outcome {
 }
 
 /// Waits for readiness; `entries` is an array of `count` `PollEntry` of the program or the shim.
-pub(crate) fn poll(entries: u64, count: u32, timeout: u64, mask: Option<&SignalSet>) -> Outcome {
-    call!(ConnectPoll(entries, count, timeout, mask.map_or(0, address), 0))
+pub(crate) fn poll(entries: u64, count: u32, timeout: u64, sets: &PollSets) -> Outcome {
+    let flags = if sets.0.is_some() { POLL_AWAIT } else { 0 };
+    call!(ConnectPoll(entries, count, timeout, sets.0.as_ref().map_or(0, address), flags))
+}
+
+/// The mask to wait with, and signals that end the wait though they are blocked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PollSets(Option<[SignalSet; 2]>);
+
+impl PollSets {
+    /// Without a mask, the caller's stays.
+    pub(crate) fn new(mask: Option<SignalSet>, awaited: SignalSet) -> Self {
+        if mask.is_none() && awaited == 0 {
+            return Self(None);
+        }
+        Self(Some([mask.unwrap_or_else(signal_mask), awaited]))
+    }
 }
 
 pub(crate) fn thread_create(arguments: &ThreadArgs) -> Outcome {
@@ -262,6 +277,10 @@ pub(crate) fn thread_self() -> Outcome {
 
 pub(crate) fn sched_yield() -> Outcome {
     call!(SchedYield())
+}
+
+pub(crate) fn thread_info(tid: u32, info: &mut ThreadInfo) -> Outcome {
+    call!(ThreadInfo(SELF, tid, address_mut(info)))
 }
 
 pub(crate) fn process_info(info: &mut ProcessInfo) -> Outcome {

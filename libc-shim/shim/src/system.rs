@@ -11,7 +11,7 @@ use io_msg::io::Transfer;
 use io_msg::kind;
 use linux_raw_sys::general as linux;
 use linux_raw_sys::prctl;
-use neutrino_abi::info::SystemInfo;
+use neutrino_abi::info::{SystemInfo, ThreadInfo};
 use neutrino_abi::memory::PAGE_SIZE;
 use neutrino_abi::process::thread_ctl;
 
@@ -42,10 +42,12 @@ pub(crate) fn sysinfo(_: &mut Caller<'_>, [buffer, ..]: Args) -> Outcome {
 }
 
 /// `getcpu(cpu, node)`.
-pub(crate) fn getcpu(_: &mut Caller<'_>, [cpu, node, ..]: Args) -> Outcome {
-    for address in [cpu, node] {
+pub(crate) fn getcpu(caller: &mut Caller<'_>, [cpu, node, ..]: Args) -> Outcome {
+    let mut info = ThreadInfo::default();
+    sys::thread_info(caller.tid(), &mut info)?;
+    for (address, value) in [(cpu, info.cpu), (node, 0)] {
         if address != 0 {
-            copy::write(address, &0_u32)?;
+            copy::write(address, &value)?;
         }
     }
     Ok(0)
@@ -116,11 +118,6 @@ pub(crate) fn personality(_: &mut Caller<'_>, [persona, ..]: Args) -> Outcome {
 /// `membarrier(command, …)`: nothing but the query.
 pub(crate) fn membarrier(_: &mut Caller<'_>, [command, ..]: Args) -> Outcome {
     if int(command) == 0 { Ok(0) } else { Err(Errno::EINVAL) }
-}
-
-/// `socket`.
-pub(crate) fn socket(_: &mut Caller<'_>, _: Args) -> Outcome {
-    Err(Errno::EAFNOSUPPORT)
 }
 
 /// A call that only the system's own programs may make, or that is none of a program's business.

@@ -10,6 +10,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use linux_raw_sys::general as linux;
 use neutrino_abi::calls::futex as flag;
 use neutrino_abi::process::{ThreadArgs, thread_ctl, thread_flag};
+use neutrino_abi::signal::how;
 use neutrino_abi::time::FOREVER;
 
 /// `clone(flags, stack, parent tid, child tid, tls)`.
@@ -200,6 +201,15 @@ pub(crate) fn futex(
                 sys::FutexWait { address: word, expected: value, flags, deadline, bitset: third };
             futex_wait(caller, &wait)
         }
+        linux::FUTEX_WAIT_REQUEUE_PI => {
+            let flags = shared | if is_realtime { flag::REALTIME } else { 0 };
+            let (deadline, bitset) = (time::optional(time)?, flag::ANY);
+            let wait = sys::FutexWait { address: word, expected: value, flags, deadline, bitset };
+            wait_requeue(caller, &wait, second)
+        }
+        linux::FUTEX_CMP_REQUEUE_PI => {
+            requeue_to_lock(word, second, [value, low(time), third], shared)
+        }
         linux::FUTEX_WAKE => sys::futex_wake(word, value, shared, flag::ANY),
         linux::FUTEX_WAKE_BITSET => sys::futex_wake(word, value, shared, third),
         operation @ (linux::FUTEX_REQUEUE | linux::FUTEX_CMP_REQUEUE) => {
@@ -237,6 +247,51 @@ fn futex_wait(caller: &mut Caller<'_>, wait: &sys::FutexWait) -> Outcome {
         caller.restart = Restart::Never;
     }
     caller.interruptible(|| sys::futex_wait(wait)).map(|_| 0)
+}
+
+/// `FUTEX_WAIT_REQUEUE_PI`: waits on a word and comes back with a mutex of inheritance locked.
+fn wait_requeue(caller: &mut Caller<'_>, wait: &sys::FutexWait, mutex: u64) -> Outcome {
+    if !mutex.is_multiple_of(4) || mutex == wait.address {
+        return Err(Errno::EINVAL);
+    }
+    caller.restart = Restart::Always;
+    caller.interruptible(|| sys::futex_wait(wait))?;
+    // The wait is over: a signal does not begin it again.
+    loop {
+        match sys::mutex_lock(mutex, wait.flags, wait.deadline) {
+            Err(Errno::EINTR | Errno::ERESTART) => {
+                if caller.is_interrupted() {
+                    let mask = sys::procmask(how::SET, u64::MAX)?;
+                    let locked = sys::mutex_lock(mutex, wait.flags, wait.deadline);
+                    sys::procmask(how::SET, mask)?;
+                    return locked.map(|_| 0);
+                }
+            }
+            other => return other.map(|_| 0),
+        }
+    }
+}
+
+/// `FUTEX_CMP_REQUEUE_PI`: who waits on a word that holds a value goes on to wait for a mutex; they queue
+/// there themselves, each with its priority. Returns how many.
+fn requeue_to_lock(
+    word: u64,
+    mutex: u64,
+    [wake, requeue, expected]: [u32; 3],
+    shared: u32,
+) -> Outcome {
+    if wake != 1 || requeue.cast_signed() < 0 || !mutex.is_multiple_of(4) || mutex == word {
+        return Err(Errno::EINVAL);
+    }
+    copy::probe(mutex)?;
+    sys::futex_requeue(&sys::FutexRequeue {
+        address: word,
+        wake: wake + requeue,
+        requeue: 0,
+        target: mutex,
+        expected,
+        flags: shared | flag::COMPARE,
+    })
 }
 
 fn try_lock(word: u64, tid: u32) -> Outcome {

@@ -6,9 +6,11 @@ use crate::copy;
 use crate::dispatch::{Args, Caller};
 use crate::limit;
 use crate::path::{self, descriptor};
+use crate::signalfd;
 use crate::sys::{self, Errno, Outcome, Short, part, room, user};
 use io_msg::io::{Lseek, Transfer, XTYPE_NONE, XTYPE_OFFSET, XTYPE_READDIR};
 use io_msg::kind;
+use io_msg::special::READ_YOUR_SIGNALS;
 use io_msg::stat::{Stat, mode};
 use neutrino_abi::memory::USER_END;
 use neutrino_abi::message::{Iov, PARTS_MAX, WORDS_BYTES};
@@ -52,7 +54,10 @@ impl Start {
 
 /// `read(fd, buffer, count)`.
 pub(crate) fn read(caller: &mut Caller<'_>, [fd, buffer, count, ..]: Args) -> Outcome {
-    read_buffer(caller, fd, buffer, count, Start::Here)
+    match read_buffer(caller, fd, buffer, count, Start::Here) {
+        Err(READ_YOUR_SIGNALS) => signalfd::read(caller, fd, buffer, count),
+        other => other,
+    }
 }
 
 /// `pread64(fd, buffer, count, offset)`.

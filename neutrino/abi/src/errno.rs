@@ -118,6 +118,8 @@ define_errno! {
     ENOTSOCK = 88,
     /// The message is too long.
     EMSGSIZE = 90,
+    /// The socket there is of another type.
+    EPROTOTYPE = 91,
     /// There is no such option.
     ENOPROTOOPT = 92,
     /// There is no such protocol.
@@ -138,6 +140,8 @@ define_errno! {
     EISCONN = 106,
     /// It is not connected.
     ENOTCONN = 107,
+    /// Too many descriptors are on their way.
+    ETOOMANYREFS = 109,
     /// The time-out expired.
     ETIMEDOUT = 110,
     /// The connection was refused.

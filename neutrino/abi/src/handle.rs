@@ -49,6 +49,8 @@ pub mod ready {
     pub const NVAL: u32 = 0x020;
     /// The other side will send no more (`POLLRDHUP`).
     pub const RDHUP: u32 = 0x2000;
+    /// It is a set of descriptors to wait for; nobody waits for this bit.
+    pub const SET: u32 = 0x1000;
     /// What is read are the reader's own pending signals; nobody waits for this bit.
     pub const SIGNALS: u32 = 0x4000;
 }

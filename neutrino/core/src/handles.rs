@@ -186,7 +186,8 @@ impl Table {
             | Target::Process(_)
             | Target::Timer(_)
             | Target::Interrupt(_)
-            | Target::Port(_) => None,
+            | Target::Port(_)
+            | Target::Watch(_) => None,
         }
     }
 

@@ -93,8 +93,7 @@ impl Kernel {
         }
         let at = |address| Place { space: self.space(t), address };
         let (own, others) = (at(mask), at(mask.wrapping_add(8)));
-        let new_mask: Option<SignalSet> =
-            if mask == 0 { None } else { Some(self.load(m, own)?) };
+        let new_mask: Option<SignalSet> = if mask == 0 { None } else { Some(self.load(m, own)?) };
         let awaited = if flags & POLL_AWAIT == 0 { 0 } else { self.load(m, others)? };
         let poll = Poll { entries, count, awaited };
         let ready = self.poll_evaluate(m, t, &poll)?;

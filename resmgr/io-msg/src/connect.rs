@@ -56,6 +56,21 @@ pub mod subtype {
     /// Make a counter (on `/dev/pipe`; Linux: `eventfd`): grants one connection; `ioflag`:
     /// `O_NONBLOCK`; `mode`: its value; `flags`: [`super::EVENT_SEMAPHORE`] or 0.
     pub const EVENT: u16 = 16;
+    /// Make a timer (on `/dev/pipe`; Linux: `timerfd_create`): grants one connection; `ioflag`:
+    /// `O_NONBLOCK`; `mode`: the clock.
+    pub const TIMER: u16 = 17;
+    /// Make a set of descriptors to wait for (on `/dev/pipe`; Linux: `epoll_create`): grants one
+    /// connection.
+    pub const SET: u16 = 18;
+    /// Make a descriptor that reads the reader's signals (on `/dev/pipe`; Linux: `signalfd`): grants
+    /// one connection; `ioflag`: `O_NONBLOCK`; `rdev`: which signals.
+    pub const SIGNALS: u16 = 19;
+    /// Make a socket (on a domain's path): grants one connection; `ioflag`: `O_NONBLOCK`; `mode`: the
+    /// type ([`crate::socket::kind`]).
+    pub const SOCKET: u16 = 20;
+    /// Take a connection that waits (on a socket that listens): grants one connection; `ioflag`:
+    /// `O_NONBLOCK`. EAGAIN: none waits.
+    pub const ACCEPT: u16 = 21;
 }
 
 /// In `mode` of `UNLINK`: remove a directory (`rmdir`).

@@ -57,6 +57,16 @@ kinds! {
     SOCKET_RECEIVE = 0x121;
     /// [`crate::socket::Control`], then data; status = bytes of the reply.
     SOCKET_CONTROL = 0x122;
+    /// [`crate::special::TimerSet`]; reply: [`crate::special::TimerValue`].
+    TIMER_SET = 0x130;
+    /// [`crate::io::Simple`]; reply: [`crate::special::TimerValue`].
+    TIMER_GET = 0x131;
+    /// [`crate::special::SetChange`]; offers a descriptor.
+    SET_CHANGE = 0x132;
+    /// [`crate::special::SetTake`]; reply: [`crate::special::SetEvent`]s, status = how many.
+    SET_TAKE = 0x133;
+    /// [`crate::special::Signals`]; reply: a signal set, status = 1 if the descriptor does not wait.
+    SIGNALS = 0x134;
 
     /// [`crate::proc::Fork`]; status = pid of the child.
     PROC_FORK = 0x200;

@@ -9,6 +9,7 @@
 //! - [`io`]: messages on an open descriptor.
 //! - [`proc`]: messages to the process manager: processes, identities, the name space.
 //! - [`socket`]: messages on an open socket.
+//! - [`special`]: timers, sets of descriptors, signals.
 //! - [`start`]: what a new program finds in memory.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -18,5 +19,6 @@ pub mod io;
 pub mod kind;
 pub mod proc;
 pub mod socket;
+pub mod special;
 pub mod start;
 pub mod stat;

@@ -11,6 +11,45 @@ pub const DIRECTORY: &str = "/dev/socket/";
 pub const AF_UNIX: u16 = 1;
 /// Bytes that an address takes in messages; the longest is `struct sockaddr_un`.
 pub const ADDRESS_MAX: usize = 112;
+/// Descriptors that one message passes at most (Linux: `SCM_MAX_FD`).
+pub const HANDLES_MAX: u32 = 253;
+
+/// What stands before an address that a client gives: where the socket's name is in a file system.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+#[repr(C)]
+pub struct Place {
+    /// Device of the name; 0: the name is in no file system.
+    pub device: u64,
+    /// Serial number of the name.
+    pub inode: u64,
+}
+
+/// Process, user and group of who sent something (Linux: `struct ucred`).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Credentials {
+    /// Process.
+    pub pid: u32,
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
 
 /// Types of sockets.
 pub mod kind {
@@ -26,15 +65,19 @@ pub mod kind {
 pub mod flag {
     /// What is received stays.
     pub const PEEK: u32 = 0x02;
+    /// Descriptors that came were dropped.
+    pub const CTRUNC: u32 = 0x08;
     /// The rest of a message was dropped; asked for: tell its whole length.
     pub const TRUNC: u32 = 0x20;
     /// Do not wait.
     pub const DONTWAIT: u32 = 0x40;
     /// Wait for as much as was asked for.
     pub const WAITALL: u32 = 0x100;
+    /// The credentials in the message count; no flag of a program's.
+    pub const CREDENTIALS: u32 = 1 << 31;
 }
 
-/// `SOCKET_SEND`: an address, control data and the data follow.
+/// `SOCKET_SEND`: [`Place`] and address, if there is one, and the data follow; offers descriptors.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Send {
@@ -44,15 +87,19 @@ pub struct Send {
     pub subtype: u16,
     /// [`flag`] bits.
     pub flags: u32,
-    /// Length of the address; 0: to the peer.
+    /// Length of the address with its place; 0: to the peer.
     pub address_length: u32,
-    /// Length of the control data.
-    pub control_length: u32,
+    /// Descriptors that this message offers; those of `OFFER` messages before it go with them.
+    pub handles: u32,
+    /// Who the sender says it is, with [`flag::CREDENTIALS`].
+    pub credentials: Credentials,
+    /// Not used; 0.
+    pub zero: u32,
     /// Length of the data.
     pub nbytes: u64,
 }
 
-/// `SOCKET_RECEIVE`; reply: [`Received`], control data, data; status = bytes.
+/// `SOCKET_RECEIVE`; reply: [`Received`], numbers of descriptors, data; status = bytes.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Receive {
@@ -62,8 +109,8 @@ pub struct Receive {
     pub subtype: u16,
     /// [`flag`] bits.
     pub flags: u32,
-    /// Bytes of control data that there is room for: that many are in the reply, used or not.
-    pub control_max: u32,
+    /// Descriptors that there is room for: so many numbers are in the reply, used or not.
+    pub handles_max: u32,
     /// Not used; 0.
     pub zero: u32,
     /// Most bytes of data.
@@ -74,21 +121,27 @@ pub struct Receive {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Received {
-    /// [`flag::TRUNC`] and the like.
+    /// [`flag::TRUNC`], [`flag::CTRUNC`]; [`flag::CREDENTIALS`]: they were asked for.
     pub flags: u32,
     /// Length of the sender's address.
     pub address_length: u32,
-    /// Bytes of control data that are used.
-    pub control_length: u32,
-    /// Not used; 0.
-    pub zero: u32,
+    /// Descriptors that came.
+    pub handles: u32,
+    /// Who sent it.
+    pub credentials: Credentials,
     /// The sender's address.
     pub address: [u8; ADDRESS_MAX],
 }
 
 impl Default for Received {
     fn default() -> Self {
-        Self { flags: 0, address_length: 0, control_length: 0, zero: 0, address: [0; ADDRESS_MAX] }
+        Self {
+            flags: 0,
+            address_length: 0,
+            handles: 0,
+            credentials: Credentials::default(),
+            address: [0; ADDRESS_MAX],
+        }
     }
 }
 
@@ -104,14 +157,14 @@ pub mod control {
     pub const GET_OPTION: u16 = 3;
     /// Sets option `argument` at `level` to the data.
     pub const SET_OPTION: u16 = 4;
-    /// Gives the socket the address in the data.
+    /// Gives the socket the address in the data, which a [`super::Place`] comes before.
     pub const BIND: u16 = 5;
     /// Takes connections; `argument`: how many may wait.
     pub const LISTEN: u16 = 6;
-    /// Connects to the address in the data.
+    /// Connects to the address in the data, which a [`super::Place`] comes before.
     pub const CONNECT: u16 = 7;
-    /// Waits for a connection; grants one.
-    pub const ACCEPT: u16 = 8;
+    /// `argument` more descriptors for the next `SOCKET_SEND` of the same thread.
+    pub const OFFER: u16 = 8;
 }
 
 /// `SOCKET_CONTROL`; `nbytes` of data follow; status = bytes of the reply.

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::mount::Mount;
 use crate::ocb::Ocb;
 use crate::request::Request;
-use crate::server::{Node, Opening, Outcome, Server, Taking};
+use crate::server::{Node, Opening, Outcome, Server, Special, Taking};
 use crate::walk::{Start, Walked, walk};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -87,17 +87,17 @@ impl<S: Server> Engine<S> {
                 self.bind_pair(request, &asked, ends, [open::RDWR; 2])
             }
             subtype::EVENT => {
-                let taking = match message.flags & connect::EVENT_SEMAPHORE {
-                    0 => Taking::All,
-                    _ => Taking::One,
-                };
-                let (node, readiness) = self.server.event(request, message.mode, taking)?;
-                let ioflag = open::RDWR | message.ioflag & open::NONBLOCK;
-                let message = Connect { ioflag, flags: 0, ..*message };
-                let place = (Vec::new(), readiness);
-                let bound = (node, self.kind_of(node));
-                let coid = self.bind(request, asked.mount, bound, &message, place)?;
-                Ok(Done::Reply(ConnectReply { coid, ..ConnectReply::default() }, Vec::new()))
+                let is_semaphore = message.flags & connect::EVENT_SEMAPHORE != 0;
+                let taking = if is_semaphore { Taking::One } else { Taking::All };
+                self.special(request, &asked, Special::Counter(message.mode, taking))
+            }
+            subtype::TIMER => self.special(request, &asked, Special::Timer(message.mode)),
+            subtype::SET => self.special(request, &asked, Special::Set),
+            subtype::SIGNALS => self.special(request, &asked, Special::Signals(message.rdev)),
+            subtype::SOCKET => self.special(request, &asked, Special::Socket(message.mode)),
+            subtype::ACCEPT => {
+                let node = asked.start.node;
+                self.special(request, &asked, Special::Connection(node))
             }
             subtype::READLINK
             | subtype::STAT
@@ -109,6 +109,21 @@ impl<S: Server> Engine<S> {
             | subtype::STATVFS => self.on_node(request, &asked),
             _ => Err(Errno::ENOSYS),
         }
+    }
+
+    fn special(
+        &mut self,
+        request: &Request<'_>,
+        asked: &Asked<'_>,
+        what: Special,
+    ) -> Result<Done, Errno> {
+        let (node, readiness) = self.server.special(request, what)?;
+        let ioflag = open::RDWR | asked.message.ioflag & open::NONBLOCK;
+        let message = Connect { ioflag, flags: 0, ..asked.message };
+        let place = (Vec::new(), readiness);
+        let bound = (node, self.kind_of(node));
+        let coid = self.bind(request, asked.mount, bound, &message, place)?;
+        Ok(Done::Reply(ConnectReply { coid, ..ConnectReply::default() }, Vec::new()))
     }
 
     /// Where the path starts: a mount, or an open directory.

@@ -47,4 +47,4 @@ pub use mount::Mount;
 pub use ocb::{Ocb, Ocbs};
 pub use request::Request;
 pub use serve::{serve, serve_with};
-pub use server::{DataAt, DirectoryEntry, Node, Opening, Outcome, Server, Taking};
+pub use server::{DataAt, DirectoryEntry, Node, Opening, Outcome, Server, Special, Taking};

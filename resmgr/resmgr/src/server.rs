@@ -209,16 +209,11 @@ pub trait Server {
         Err(Errno::ENOSYS)
     }
 
-    /// Makes a counter (`IO_CONNECT` `EVENT`): its node and its readiness.
+    /// Makes what has no name: its node and its readiness.
     ///
     /// # Errors
-    /// ENOSYS by default.
-    fn event(
-        &mut self,
-        request: &Request<'_>,
-        count: u32,
-        taking: Taking,
-    ) -> Result<(Node, u32), Errno> {
+    /// ENOSYS by default; EINVAL.
+    fn special(&mut self, request: &Request<'_>, what: Special) -> Result<(Node, u32), Errno> {
         Err(Errno::ENOSYS)
     }
 
@@ -300,6 +295,23 @@ pub trait Server {
 
     /// Called after every message and pulse: a place to answer other clients.
     fn idle(&mut self, ocbs: &mut Ocbs) {}
+}
+
+/// What has no name, and is made and opened in one (`IO_CONNECT` with the subtype of each).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    /// A counter with a value (`EVENT`).
+    Counter(u32, Taking),
+    /// A timer on a clock (`TIMER`).
+    Timer(u32),
+    /// A set of descriptors to wait for (`SET`).
+    Set,
+    /// The reader's signals, of a set (`SIGNALS`).
+    Signals(u64),
+    /// A socket of a type (`SOCKET`).
+    Socket(u32),
+    /// A connection that waits at a socket (`ACCEPT`).
+    Connection(Node),
 }
 
 /// What a read of a counter takes.

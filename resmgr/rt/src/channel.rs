@@ -1,10 +1,10 @@
 //! Channels, connections and other handles.
 
-use crate::sys::{address_of, pure, pure_u32};
+use crate::sys::{address_of, call, pure, pure_u32};
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
 use neutrino_abi::event::Event;
-use neutrino_abi::handle::{SELF, SIDE_CHANNEL};
+use neutrino_abi::handle::{PollEntry, SELF, SIDE_CHANNEL};
 
 /// A handle that is closed when it is dropped.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,6 +110,26 @@ pub fn set_ready(scoid: u32, badge: u64, bits: u32) -> Result<(), Errno> {
 /// EBADF, EINVAL, EAGAIN.
 pub fn deliver(event: &Event) -> Result<(), Errno> {
     pure(Call::MsgDeliverEvent { rcvid: 0, event: address_of(event) }).map(drop)
+}
+
+/// Watches a connection: each time that its readiness word is set, and when nobody holds it any more,
+/// there is an event. The handle does not hold the connection.
+///
+/// # Errors
+/// EBADF, EAGAIN, EMFILE.
+pub fn watch(coid: u32, event: &Event) -> Result<Handle, Errno> {
+    pure_u32(Call::ConnectWatch { coid, event: address_of(event) }).map(Handle)
+}
+
+/// What is true now of the connections in `entries`, and of those that are watched.
+///
+/// # Errors
+/// EAGAIN, EINVAL.
+pub fn look(entries: &mut [PollEntry]) -> Result<(), Errno> {
+    let (count, timeout) = (entries.len() as u32, 0);
+    let entries = entries.as_mut_ptr().addr() as u64;
+    // SAFETY: what is written are the entries, which are borrowed mutably for the whole call.
+    unsafe { call(Call::ConnectPoll { entries, count, timeout, mask: 0, flags: 0 }) }.map(drop)
 }
 
 /// Sends a pulse (QNX: `MsgSendPulse`); priority -1 is the caller's.

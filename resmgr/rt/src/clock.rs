@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use io_msg::start::TIME_PAGE;
 use neutrino_abi::Errno;
 use neutrino_abi::calls::Call;
+use neutrino_abi::event::Event;
 use neutrino_abi::time::{Itimer, TIMER_ABSTIME, TimePage, clock};
 
 /// Whether the clock page is mapped: only the process manager, which maps it for all others, has none.
@@ -116,8 +117,15 @@ impl Timer {
     /// # Errors
     /// EAGAIN, EINVAL.
     pub fn create(coid: u32, code: i8, value: u64) -> Result<Self, Errno> {
-        let event = pulse_event(coid, code, value);
-        let call = Call::TimerCreate { clock: clock::MONOTONIC, event: address_of(&event) };
+        Self::create_for(&pulse_event(coid, code, value))
+    }
+
+    /// Makes a timer on the monotonic clock whose expiry is that event.
+    ///
+    /// # Errors
+    /// EAGAIN, EINVAL.
+    pub fn create_for(event: &Event) -> Result<Self, Errno> {
+        let call = Call::TimerCreate { clock: clock::MONOTONIC, event: address_of(event) };
         pure_u32(call).map(|number| Self(Handle::from_raw(number)))
     }
 

@@ -159,13 +159,14 @@ impl Kernel {
             return;
         }
         let (badge, channel) = (connection.badge, connection.channel.get());
+        let is_let_go = connection.phase == Phase::LetGo;
         self.poll_cut(m, id);
         self.watches_cut(m, id);
         let Some(channel) = channel else {
             self.connections.remove(id);
             return;
         };
-        if connection.phase == Phase::LetGo || !self.channels[channel].has(chf::DISCONNECT) {
+        if is_let_go || !self.channels[channel].has(chf::DISCONNECT) {
             self.connection_free(id);
             return;
         }

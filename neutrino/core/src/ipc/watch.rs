@@ -82,12 +82,8 @@ impl Kernel {
         }
         let action = self.event_decode(t, &event)?;
         // Commit: nothing below fails.
-        let new = Watch {
-            process: Some(process),
-            connection: Some(connection),
-            action,
-            ..Watch::VACANT
-        };
+        let new =
+            Watch { process: Some(process), connection: Some(connection), action, ..Watch::VACANT };
         let id = self.watches.insert(new).ok_or(Errno::EAGAIN)?;
         let mut watches = self.connections[connection].watches;
         watches.push_back(&mut self.watches, id);

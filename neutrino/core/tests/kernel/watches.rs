@@ -17,8 +17,7 @@ fn scoid(w: &mut World, coid: u32) -> u32 {
 }
 
 fn watch(w: &mut World, coid: u32, to: u32) -> u32 {
-    let event =
-        Event { notify: kind::PULSE, target: to, code: 7, priority: 12, value: 99 };
+    let event = Event { notify: kind::PULSE, target: to, code: 7, priority: 12, value: 99 };
     w.poke(WORD, event.bytes());
     w.number(&Call::ConnectWatch { coid, event: WORD })
 }
@@ -103,8 +102,12 @@ fn who_polls_what_another_thread_closes_goes_on() {
 fn a_blocked_signal_ends_a_poll_that_awaits_it() {
     world(|w| {
         manager(w);
-        let poll = |timeout, flags| {
-            Call::ConnectPoll { entries: WORD, count: 0, timeout, mask: WORD, flags }
+        let poll = |timeout, flags| Call::ConnectPoll {
+            entries: WORD,
+            count: 0,
+            timeout,
+            mask: WORD,
+            flags,
         };
         let set = bit(number::SIGUSR1);
         let block = Call::SignalProcmask { how: how::BLOCK, set, old: 0 };
