@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::scenario::{Policy, Rule, Scenario, Server, Step};
+use crate::scenario::{Compare, Policy, Rule, Scenario, Server, Step};
 
 /// One of the two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,12 @@ fn run(text: &mut String, scenario: &Scenario, mode: Mode) {
         text.push('\n');
     };
     line(format!("run {} {}", run_name(scenario, mode), scenario.limit_ns));
-    let inherits = |rule: Rule| mode == Mode::On && rule == Rule::AsTheRun;
+    let is_on = |what: Compare| mode == Mode::On || scenario.measure.compare != what;
+    let inherits = |rule: Rule| is_on(Compare::Inheritance) && rule == Rule::AsTheRun;
+    let has_budgets = is_on(Compare::Budgets);
+    for partition in scenario.partitions.iter().filter(|_| has_budgets) {
+        line(format!("partition {}", partition.percent));
+    }
     for mutex in &scenario.mutexes {
         line(format!("lock {}", if inherits(mutex.rule) { "inherit" } else { "none" }));
     }
@@ -60,9 +65,15 @@ fn run(text: &mut String, scenario: &Scenario, mode: Mode) {
     scenario.flags.iter().for_each(|_| line("flag".into()));
     for thread in &scenario.threads {
         let policy = match thread.policy {
-            Policy::Fifo => "fifo",
-            Policy::RoundRobin => "rr",
+            Policy::RoundRobin => "rr".into(),
+            Policy::Sporadic { low, budget, period, pending } if has_budgets => {
+                format!("sporadic {low} {budget} {period} {pending}")
+            }
+            Policy::Fifo | Policy::Sporadic { .. } => "fifo".to_owned(),
         };
+        if let Some(partition) = thread.partition.filter(|_| has_budgets) {
+            line(format!("in {partition}"));
+        }
         line(format!(
             "thread {policy} {}{}",
             thread.priority,

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::scenario::{
-    Measure, Mutex, Policy, Quantity, Resets, Rule, Scenario, Server, Step, Thread, Without,
+    Compare, Measure, Mutex, Partition, Policy, Quantity, Resets, Rule, Scenario, Server, Step,
+    Thread, Without,
 };
 use crate::steps::{self, Names, priority};
 use crate::units::{sum, time};
@@ -25,6 +26,8 @@ struct RawFile {
     server: Vec<RawServer>,
     #[serde(default)]
     mutex: Vec<RawMutex>,
+    #[serde(default)]
+    partition: Vec<RawPartition>,
     measure: RawMeasure,
     limit: Option<Text>,
 }
@@ -36,6 +39,11 @@ struct RawThread {
     priority: Spanned<i64>,
     policy: Option<Text>,
     cpu: Option<Spanned<i64>>,
+    low: Option<Spanned<i64>>,
+    budget: Option<Text>,
+    period: Option<Text>,
+    pending: Option<Spanned<i64>>,
+    partition: Option<Text>,
     steps: Spanned<Vec<Text>>,
 }
 
@@ -59,12 +67,20 @@ struct RawMutex {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawPartition {
+    name: Text,
+    percent: Spanned<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawMeasure {
     thread: Text,
     of: Option<Text>,
     bound: Text,
     why: String,
     without: Option<Text>,
+    compare: Option<Text>,
     resets: Option<Text>,
 }
 
@@ -126,6 +142,16 @@ fn resolve(name: String, raw: RawFile) -> Result<Scenario, Wrong> {
         add(&mut names.mutexes, &mutex.name, mutex.name.get_ref().clone())?;
     }
     let mutexes = raw.mutex.iter().map(mutex).collect::<Result<_, _>>()?;
+    let mut partitions = Vec::new();
+    for own in &raw.partition {
+        add(&mut names.partitions, &own.name, own.name.get_ref().clone())?;
+        let percent = count(Some(&own.percent), 1..=90)? as u64;
+        partitions.push(Partition { name: own.name.get_ref().clone(), percent });
+        if partitions.len() > 6 || partitions.iter().map(|one| one.percent).sum::<u64>() > 90 {
+            let what = "six partitions may have 90 percent together; System needs the rest";
+            return Err(at(&own.percent)(what.into()));
+        }
+    }
     let threads = raw.thread.iter().map(|raw| thread(raw, &mut names)).collect::<Result<_, _>>()?;
     let mut servers = Vec::new();
     for raw in &raw.server {
@@ -145,6 +171,7 @@ fn resolve(name: String, raw: RawFile) -> Result<Scenario, Wrong> {
         threads,
         servers,
         mutexes,
+        partitions,
         conditions,
         flags,
         files,
@@ -206,19 +233,43 @@ fn thread(raw: &RawThread, names: &mut Names) -> Result<Thread, Wrong> {
     {
         return Err(at(cpu)("only one CPU is started; write cpu = 0 or leave it out".into()));
     }
-    let policies = [("fifo", Policy::Fifo), ("rr", Policy::RoundRobin)];
-    if let Some(policy) = &raw.policy
-        && policy.get_ref() == "sporadic"
-    {
-        let what = "the kernel has no sporadic scheduling yet; write \"fifo\" or \"rr\"";
-        return Err(at(policy)(what.into()));
-    }
+    let policies =
+        [("fifo", Policy::Fifo), ("rr", Policy::RoundRobin), ("sporadic", sporadic(raw)?)];
+    let partition = raw.partition.as_ref().map(|own| {
+        let known = names.partitions.iter().position(|name| name == own.get_ref());
+        known.ok_or_else(|| at(own)(format!("there is no partition `{}`", own.get_ref())))
+    });
     Ok(Thread {
         name: raw.name.get_ref().clone(),
         priority: priority(*raw.priority.get_ref()).map_err(at(&raw.priority))?,
         policy: choice(raw.policy.as_ref(), Policy::Fifo, &policies)?,
+        partition: partition.transpose()?,
         steps: all_steps(&raw.steps, names, false)?,
     })
+}
+
+/// What a thread with the policy `sporadic` asks for; `fifo`, if it has another.
+fn sporadic(raw: &RawThread) -> Result<Policy, Wrong> {
+    let is_sporadic = raw.policy.as_ref().is_some_and(|policy| policy.get_ref() == "sporadic");
+    let (Some(low), Some(budget), Some(period)) = (&raw.low, &raw.budget, &raw.period) else {
+        let what = "a sporadic thread has low = 5, budget = \"2ms\" and period = \"10ms\", and perhaps \
+                    pending = 4";
+        return if is_sporadic { Err(at(&raw.name)(what.into())) } else { Ok(Policy::Fifo) };
+    };
+    let pending = match &raw.pending {
+        None => 4,
+        Some(pending) => count(Some(pending), 1..=16)? as u64,
+    };
+    if low.get_ref() >= raw.priority.get_ref() {
+        return Err(at(low)("it is not below the thread's priority; write a lower one".into()));
+    }
+    let length = time(period.get_ref()).map_err(at(period))?;
+    let amount = time(budget.get_ref()).map_err(at(budget))?;
+    if amount == 0 || amount > length {
+        return Err(at(budget)("it is nothing, or more than the period; write less".into()));
+    }
+    let low = priority(*low.get_ref()).map_err(at(low))?;
+    Ok(Policy::Sporadic { low, budget: amount, period: length, pending })
 }
 
 fn nest(raw: &RawServer, names: &mut Names, servers: &mut Vec<Server>) -> Result<(), Wrong> {
@@ -260,6 +311,7 @@ fn all_steps(
 fn measure(raw: &RawMeasure, names: &Names) -> Result<Measure, Wrong> {
     let quantities = [("blocked", Quantity::Blocked), ("response", Quantity::Response)];
     let without = [("exceeds", Without::Exceeds), ("holds", Without::Holds)];
+    let compares = [("inheritance", Compare::Inheritance), ("budgets", Compare::Budgets)];
     let resets = [("never", Resets::Never), ("without", Resets::Without)];
     Ok(Measure {
         thread: names.thread(raw.thread.get_ref()).map_err(at(&raw.thread))?,
@@ -268,6 +320,7 @@ fn measure(raw: &RawMeasure, names: &Names) -> Result<Measure, Wrong> {
         bound: raw.bound.get_ref().clone(),
         why: raw.why.clone(),
         without: choice(raw.without.as_ref(), Without::Exceeds, &without)?,
+        compare: choice(raw.compare.as_ref(), Compare::Inheritance, &compares)?,
         resets: choice(raw.resets.as_ref(), Resets::Never, &resets)?,
     })
 }
@@ -325,7 +378,16 @@ mod tests {
                 "name = \"H\"\ncpu = 1",
                 "x.toml:7: only one CPU is started; write cpu = 0",
             ),
-            ("name = \"H\"", "name = \"H\"\npolicy = \"sporadic\"", "x.toml:7: the kernel has no"),
+            (
+                "name = \"H\"",
+                "name = \"H\"\npolicy = \"sporadic\"",
+                "x.toml:6: a sporadic thread has low",
+            ),
+            (
+                "name = \"H\"",
+                "name = \"H\"\npartition = \"p\"",
+                "x.toml:7: there is no partition `p`",
+            ),
             ("nested = 2", "nested = 99", "x.toml:15: 99 is not between 1 and 64"),
             ("thread = \"H\"", "thread = \"L\"", "x.toml:18: there is no thread `L`; there is H"),
             ("bound = \"1ms\"", "bound = \"n * 1ms\"", "x.toml:19: `n` is no factor"),

@@ -71,7 +71,7 @@ pub fn page(all: &[Outcomes]) -> String {
 
 fn table(out: &mut String, all: &[Outcomes]) {
     out.push_str(
-        "<table><tr><th>scenario<th>measured<th>inheritance off<th>inheritance on<th>bound\
+        "<table><tr><th>scenario<th>measured<th>off<th>on<th>bound\
          <th>inverted, off<th>inverted, on<th>as expected",
     );
     for outcomes in all {
@@ -120,10 +120,11 @@ fn section(out: &mut String, outcomes: &Outcomes) {
     .unwrap_or_default();
     let end = off.timeline.end.max(on.timeline.end);
     out.push_str("<div class=\"pair\">");
-    for (outcome, title) in [(off, "inheritance off"), (on, "inheritance on")] {
+    let compared = scenario.measure.compare.word();
+    for (outcome, title) in [(off, "off"), (on, "on")] {
         write!(
             out,
-            "<figure><figcaption>{title}: {}</figcaption>{}</figure>",
+            "<figure><figcaption>{compared} {title}: {}</figcaption>{}</figure>",
             sentence(scenario, outcome),
             svg::timeline(scenario, outcome, end)
         )

@@ -39,6 +39,42 @@ pub enum Step {
 pub enum Policy {
     Fifo,
     RoundRobin,
+    /// At its priority for `budget` in each `period`, then at `low`.
+    Sporadic {
+        low: u8,
+        budget: u64,
+        period: u64,
+        pending: u64,
+    },
+}
+
+/// A share of the CPU that is guaranteed under overload.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Partition {
+    pub name: String,
+    pub percent: u64,
+}
+
+/// What the two runs differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Whether priorities are inherited.
+    Inheritance,
+    /// Whether there are budgets: without, sporadic threads run until they block, and there are no
+    /// partitions. Priorities are inherited in both.
+    Budgets,
+}
+
+impl Compare {
+    /// In a word, for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Inheritance => "inheritance",
+            Self::Budgets => "budgets",
+        }
+    }
 }
 
 /// A thread.
@@ -48,6 +84,8 @@ pub struct Thread {
     pub name: String,
     pub priority: u8,
     pub policy: Policy,
+    /// Its partition; none: *System*.
+    pub partition: Option<usize>,
     pub steps: Vec<Step>,
 }
 
@@ -119,6 +157,7 @@ pub struct Measure {
     pub bound: String,
     pub why: String,
     pub without: Without,
+    pub compare: Compare,
     pub resets: Resets,
 }
 
@@ -134,6 +173,7 @@ pub struct Scenario {
     pub threads: Vec<Thread>,
     pub servers: Vec<Server>,
     pub mutexes: Vec<Mutex>,
+    pub partitions: Vec<Partition>,
     pub conditions: Vec<String>,
     pub flags: Vec<String>,
     pub files: Vec<String>,
@@ -154,6 +194,15 @@ pub struct Lane {
 }
 
 impl Scenario {
+    /// Whether it is more than the priorities that says who runs, so that a more important thread may
+    /// wait and nothing is wrong: a sporadic thread without budget, or anybody among partitions.
+    #[must_use]
+    pub fn has_budgets(&self, lane: usize) -> bool {
+        let thread = self.threads.get(lane);
+        let is_sporadic = |thread: &Thread| matches!(thread.policy, Policy::Sporadic { .. });
+        !self.partitions.is_empty() || thread.is_some_and(is_sporadic)
+    }
+
     /// The lanes, in the order in which the playing program numbers them.
     #[must_use]
     pub fn lanes(&self) -> Vec<Lane> {

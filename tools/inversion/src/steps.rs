@@ -10,6 +10,7 @@ pub struct Names {
     pub threads: Vec<String>,
     pub servers: Vec<String>,
     pub mutexes: Vec<String>,
+    pub(crate) partitions: Vec<String>,
     pub conditions: Vec<String>,
     pub flags: Vec<String>,
     pub files: Vec<String>,

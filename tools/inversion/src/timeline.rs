@@ -75,7 +75,8 @@ pub fn timeline(scenario: &Scenario, run: &Run) -> Timeline {
     spans.retain(|span| span.from < span.to && span.from < end);
     spans.iter_mut().for_each(|span| span.to = span.to.min(end));
     let world = World { lanes: &lanes, events: &run.events, holders: &holders, spans: &spans };
-    let inversions = world.inversions();
+    let mut inversions = world.inversions();
+    inversions.retain(|inversion| !scenario.has_budgets(inversion.lane));
     let spans = without(joined(spans), &inversions);
     Timeline { end, spans, inversions, holders }
 }

@@ -5,8 +5,11 @@
 //! lock none|inherit     a lock; they are numbered from 0, as conditions, flags and servers are
 //! condition
 //! flag
+//! partition PERCENT     a share of the CPU; they are numbered from 0
+//! in PARTITION          where the thread that follows is
 //! server fixed|inherit PRIORITY THREADS      its steps follow
 //! thread fifo|rr PRIORITY                    its steps follow
+//! thread sporadic LOW BUDGET PERIOD PENDING PRIORITY
 //! ```
 //! Lanes (threads, and each thread of a server) are numbered in the order of the file.
 
@@ -64,6 +67,21 @@ pub enum Policy {
     Fifo,
     /// By slices.
     RoundRobin,
+    /// At its priority for a budget.
+    Sporadic(Terms),
+}
+
+/// What a sporadic thread asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Its priority without budget.
+    pub low: u8,
+    /// Nanoseconds in a period.
+    pub budget: u64,
+    /// Nanoseconds after which budget comes back.
+    pub period: u64,
+    /// In how many parts.
+    pub pending: u32,
 }
 
 /// Whether a server's threads take over their clients' priorities.
@@ -91,6 +109,8 @@ pub struct Actor {
     pub role: Role,
     /// Its own priority.
     pub priority: u8,
+    /// Which of the run's partitions it is in; none: *System*.
+    pub partition: Option<usize>,
     /// What it does.
     pub steps: Vec<Step>,
 }
@@ -102,6 +122,8 @@ pub struct Plan {
     pub name: String,
     /// When it is given up.
     pub limit_ns: u64,
+    /// Percent of the CPU that each partition has.
+    pub partitions: Vec<u32>,
     /// Its locks.
     pub locks: Vec<Protocol>,
     /// How many conditions and flags it has.
@@ -119,6 +141,7 @@ pub struct Plan {
 pub fn parse(text: &str) -> Result<Vec<Plan>, usize> {
     let mut lines = text.lines().zip(1..).peekable();
     let mut plans: Vec<Plan> = Vec::new();
+    let mut partition = None;
     while let Some((line, number)) = lines.next() {
         let words: Vec<&str> = line.split_whitespace().collect();
         if let ["run", name, limit] = *words {
@@ -130,6 +153,10 @@ pub fn parse(text: &str) -> Result<Vec<Plan>, usize> {
         match *words {
             ["lock", "none"] => plan.locks.push(Protocol::None),
             ["lock", "inherit"] => plan.locks.push(Protocol::Inherit),
+            ["partition", percent] => {
+                plan.partitions.push(percent.parse().map_err(|_| number)?);
+            }
+            ["in", number_of] => partition = Some(number_of.parse().map_err(|_| number)?),
             ["condition"] => plan.conditions += 1,
             ["flag"] => plan.flags += 1,
             _ => {
@@ -138,7 +165,8 @@ pub fn parse(text: &str) -> Result<Vec<Plan>, usize> {
                 while let Some((line, number)) = lines.next_if(|(line, _)| is_step(line)) {
                     steps.push(step(line, number, &mut lines)?);
                 }
-                plan.actors.push(Actor { role, priority, steps });
+                let partition = partition.take();
+                plan.actors.push(Actor { role, priority, partition, steps });
             }
         }
     }
@@ -149,6 +177,15 @@ fn actor(words: &[&str]) -> Option<(Role, u8)> {
     let (role, priority) = match *words {
         ["thread", "fifo", priority] => (Role::Thread(Policy::Fifo), priority),
         ["thread", "rr", priority] => (Role::Thread(Policy::RoundRobin), priority),
+        ["thread", "sporadic", low, budget, period, pending, priority] => {
+            let terms = Terms {
+                low: low.parse().ok()?,
+                budget: budget.parse().ok()?,
+                period: period.parse().ok()?,
+                pending: pending.parse().ok()?,
+            };
+            (Role::Thread(Policy::Sporadic(terms)), priority)
+        }
         ["server", "fixed", priority, threads] => {
             (Role::Server(Rule::Fixed, threads.parse().ok()?), priority)
         }
@@ -216,19 +253,26 @@ mod tests {
 
     #[test]
     fn a_plan_is_read_with_its_loops() {
-        let text = "run a 9\nlock inherit\nserver fixed 5 2\n reply\nthread rr 7\n repeat 2\n lock 0\n \
+        let text = "run a 9\nlock inherit\npartition 30\nserver fixed 5 2\n reply\nin 0\nthread rr 7\n repeat 2\n lock 0\n \
                     repeat 3\n compute 4\n end\n end\n unlock 0\n";
         let plans = parse(text).unwrap();
         let inner = Step::Repeat(3, vec![Step::Compute(4)]);
         let steps = vec![Step::Repeat(2, vec![Step::Lock(0), inner]), Step::Unlock(0)];
         let server = Role::Server(Rule::Fixed, 2);
         let actors = vec![
-            Actor { role: server, priority: 5, steps: vec![Step::Reply] },
-            Actor { role: Role::Thread(Policy::RoundRobin), priority: 7, steps },
+            Actor { role: server, priority: 5, partition: None, steps: vec![Step::Reply] },
+            Actor {
+                role: Role::Thread(Policy::RoundRobin),
+                priority: 7,
+                partition: Some(0),
+                steps,
+            },
         ];
         let locks = vec![Protocol::Inherit];
         let name = String::from("a");
-        assert_eq!(plans, [Plan { name, limit_ns: 9, locks, actors, ..Plan::default() }]);
+        let partitions = vec![30];
+        let expected = Plan { name, limit_ns: 9, partitions, locks, actors, ..Plan::default() };
+        assert_eq!(plans, [expected]);
     }
 
     #[test]

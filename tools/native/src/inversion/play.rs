@@ -1,19 +1,23 @@
 //! One run: sets the scene, lets everybody play, and cleans up.
 
 use super::cast::{self, Door, Lane, World};
-use super::plan::{Actor, Plan, Policy, Role, Rule};
+use super::plan::{Actor, Plan, Policy, Role, Rule, Terms};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use neutrino_rt::abi::message::chf;
-use neutrino_rt::abi::sched::policy;
+use neutrino_rt::abi::sched::{SchedParam, policy};
 use neutrino_rt::channel::{self, Handle};
-use neutrino_rt::{Errno, clock, lock, thread};
+use neutrino_rt::{Errno, clock, lock, partition, thread};
 
 /// Above everybody who plays.
 pub const DIRECTOR_PRIORITY: u8 = 62;
 /// Time for everybody to reach the first line.
 const SETUP_NS: u64 = 2_000_000;
+/// Names of partitions, which outlive a run.
+const PARTITIONS: [&str; 6] = ["play0", "play1", "play2", "play3", "play4", "play5"];
+/// The window over which their use is averaged.
+const WINDOW_NS: u64 = 100_000_000;
 /// Time for those whose channel is gone to leave.
 const LEAVE_NS: u64 = 1_000_000;
 
@@ -43,11 +47,12 @@ pub fn play(plan: &Plan, turns: u64) -> Result<Played, Errno> {
             }
         }
     }
+    let partitions = divide(&plan.partitions)?;
     let world = Arc::new(World::new(plan, doors, lanes, turns));
     let start = clock::monotonic() + SETUP_NS;
     world.record.start_at(clock::ticks() + SETUP_NS);
     world.start.store(start, Ordering::Relaxed);
-    enter(plan, &world)?;
+    enter(plan, &world, &partitions)?;
     let end = start + plan.limit_ns;
     loop {
         let remaining = world.remaining.load(Ordering::Acquire);
@@ -59,7 +64,23 @@ pub fn play(plan: &Plan, turns: u64) -> Result<Played, Errno> {
     let is_complete = world.remaining.load(Ordering::Acquire) == 0;
     world.is_stopped.store(true, Ordering::Relaxed);
     clear(&world, handles);
+    for id in partitions {
+        partition::modify(id, 0)?;
+    }
     Ok(Played { world, is_complete })
+}
+
+/// Gives partitions of the laboratory's own these shares; what was used before does not count.
+fn divide(percents: &[u32]) -> Result<Vec<u32>, Errno> {
+    let one = |(name, percent): (&&str, &u32)| match partition::by_name(name) {
+        Some(id) => partition::modify(id, *percent).map(|()| id),
+        None => partition::create(0, name, *percent),
+    };
+    let ids = PARTITIONS.iter().zip(percents).map(one).collect::<Result<Vec<u32>, Errno>>()?;
+    if !ids.is_empty() {
+        partition::window(WINDOW_NS)?;
+    }
+    Ok(ids)
 }
 
 fn open(rule: Rule) -> Result<(Door, Handle), Errno> {
@@ -73,12 +94,16 @@ fn open(rule: Rule) -> Result<(Door, Handle), Errno> {
 }
 
 /// Starts every thread; each waits for the start.
-fn enter(plan: &Plan, world: &Arc<World>) -> Result<(), Errno> {
+fn enter(plan: &Plan, world: &Arc<World>, partitions: &[u32]) -> Result<(), Errno> {
     let (mut lane, mut server) = (0, 0);
     for actor in &plan.actors {
+        let partition = actor.partition.and_then(|number| partitions.get(number)).copied();
         match actor.role {
             Role::Thread(_) => {
-                start(world, lane, actor, None)?;
+                let tid = start(world, lane, actor, None)?;
+                if let Some(id) = partition {
+                    partition::join(id, tid)?;
+                }
                 lane += 1;
             }
             Role::Server(_, threads) => {
@@ -98,16 +123,26 @@ fn start(
     lane: usize,
     actor: &Actor,
     server: Option<usize>,
-) -> Result<(), Errno> {
-    let Actor { role, priority, ref steps } = *actor;
+) -> Result<u32, Errno> {
+    let Actor { role, priority, ref steps, .. } = *actor;
     let (shared, steps) = (Arc::clone(world), steps.clone());
     let chid = server.and_then(|server| world.doors.get(server)).map(|door| door.chid);
-    let policy = match role {
-        Role::Thread(Policy::RoundRobin) => policy::ROUND_ROBIN,
-        Role::Thread(Policy::Fifo) | Role::Server(..) => policy::FIFO,
+    let own =
+        SchedParam { policy: policy::FIFO, priority: priority.into(), ..SchedParam::default() };
+    let own = match role {
+        Role::Thread(Policy::RoundRobin) => SchedParam { policy: policy::ROUND_ROBIN, ..own },
+        Role::Thread(Policy::Fifo) | Role::Server(..) => own,
+        Role::Thread(Policy::Sporadic(Terms { low, budget, period, pending })) => SchedParam {
+            policy: policy::SPORADIC,
+            low_priority: low.into(),
+            budget,
+            period,
+            replenishments: pending,
+            ..own
+        },
     };
     let tid = thread::spawn(move || {
-        let _valid = thread::set_priority(policy, priority);
+        let _valid = thread::set_scheduling(0, &own);
         match chid {
             None => cast::perform(&shared, lane, &steps),
             Some(chid) => cast::serve(&shared, lane, chid, &steps),
@@ -116,7 +151,7 @@ fn start(
     if let Some(lane) = world.lanes.get(lane) {
         lane.tid.store(tid, Ordering::Relaxed);
     }
-    Ok(())
+    Ok(tid)
 }
 
 /// Ends whoever is still there.
