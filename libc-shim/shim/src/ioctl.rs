@@ -28,9 +28,12 @@ enum Shape {
 const TERMIOS: u32 = 36;
 const WINSIZE: u32 = 8;
 const INT: u32 = 4;
+const LONG: u32 = 8;
+/// The geometry of a disk; its number is in no header that the crate has.
+const HDIO_GETGEO: u32 = 0x0301;
 
 /// Requests whose numbers do not tell their shape.
-const SHAPES: [(u32, Shape); 29] = [
+const SHAPES: [(u32, Shape); 38] = [
     (request::TCGETS, Shape::Out(TERMIOS)),
     (request::TCSETS, Shape::In(TERMIOS)),
     (request::TCSETSW, Shape::In(TERMIOS)),
@@ -60,6 +63,15 @@ const SHAPES: [(u32, Shape); 29] = [
     (request::TIOCMGET, Shape::Out(INT)),
     (request::TIOCMSET, Shape::In(INT)),
     (request::TIOCSETD, Shape::In(INT)),
+    (request::BLKROGET, Shape::Out(INT)),
+    (request::BLKGETSIZE, Shape::Out(LONG)),
+    (request::BLKSSZGET, Shape::Out(INT)),
+    (request::BLKPBSZGET, Shape::Out(INT)),
+    (request::BLKIOMIN, Shape::Out(INT)),
+    (request::BLKIOOPT, Shape::Out(INT)),
+    (request::BLKALIGNOFF, Shape::Out(INT)),
+    (request::BLKDISCARDZEROES, Shape::Out(INT)),
+    (HDIO_GETGEO, Shape::Out(16)),
 ];
 
 /// The shape of a request: from the table, or from its number as `_IOR`, `_IOW`, `_IOWR` make it.

@@ -415,7 +415,7 @@ pub(crate) fn fsync(caller: &mut Caller<'_>, [fd, ..]: Args) -> Outcome {
     path::simple(caller, descriptor(fd)?, kind::IO_SYNC, user(0, 0)).map(|_| 0)
 }
 
-/// `sync()`: nothing of this process waits to be written.
+/// `sync()`: nothing of this process waits to be written; block drivers write at once.
 pub(crate) fn sync(_: &mut Caller<'_>, _: Args) -> Outcome {
     Ok(0)
 }

@@ -189,7 +189,7 @@ rows! {
     __NR_adjtimex "adjtimex" => system::not_permitted, Always, Refused(Errno::EPERM);
     __NR_setrlimit "setrlimit" => identity::setrlimit, Always, Supported;
     __NR_chroot "chroot" => names::chroot, Always, Partial("to / only");
-    __NR_sync "sync" => meta::sync, Always, Supported;
+    __NR_sync "sync" => meta::sync, Always, Partial("does not wait for disks; fsync does");
     __NR_acct "acct" => system::not_permitted, Always, Refused(Errno::EPERM);
     __NR_settimeofday "settimeofday" => time::settimeofday, Always, Supported;
     __NR_mount "mount" => system::not_permitted, Always, Refused(Errno::EPERM);

@@ -186,8 +186,9 @@ macro_rules! for_each_call {
             /// `TIMER_ABSTIME`) for the next kernel call, if it blocks in one of `states`.
             0x103e TimerTimeout { states: u32, time: u64, flags: u32 }
             /// Delivers an event for each interrupt of a line (ISA numbers 0 to 15, else global
-            /// interrupt numbers), masked until unmasked; returns a handle. EPERM, EINVAL, EAGAIN, EFAULT,
-            /// EBADF.
+            /// interrupt numbers), masked until unmasked; returns a handle. Who has such a handle names
+            /// the line by it and needs no ability. `event::MESSAGE_LINE`: a line of its own for a
+            /// device that sends messages, which nothing masks. EPERM, EINVAL, EAGAIN, EFAULT, EBADF.
             0x103f InterruptAttachEvent { line: u32, event: u64, flags: u32 }
             /// Masks it. EBADF.
             0x1040 InterruptMask { interrupt: u32 }

@@ -19,6 +19,9 @@ pub struct Event {
 }
 crate::assert_size!(Event, 24);
 
+/// In `InterruptAttachEvent`: a line that no device has yet, for messages (PCI's MSI and MSI-X).
+pub const MESSAGE_LINE: u32 = u32::MAX;
+
 /// The kinds of event.
 pub mod kind {
     /// Nothing happens (QNX: `SIGEV_NONE`).

@@ -223,11 +223,12 @@ pub struct HandleInfo {
     pub pid: u32,
     #[doc(hidden)]
     pub chid: u32,
-    /// CONNECTION: server-side id.
+    /// CONNECTION: server-side id. INTERRUPT: the line.
     pub scoid: u32,
     /// CONNECTION: readiness word.
     pub ready: u32,
-    /// CONNECTION: the server's name for it.
+    /// CONNECTION: the server's name for it. INTERRUPT: what a device has to write to raise it: the
+    /// address in the upper half, the data in the lower; 0 for a line that is wired.
     pub badge: u64,
 }
 crate::assert_size!(HandleInfo, 32);

@@ -5,7 +5,7 @@ use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_abi::trace::Record;
-use neutrino_core::limits::CPUS;
+use neutrino_core::limits::{CPUS, MESSAGE_LINES};
 use neutrino_core::machine::{
     CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
     SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, TraceCounts, UserMemory, WhenFull,
@@ -19,8 +19,8 @@ use crate::cpu::percpu::{self, Canonical};
 use crate::cpu::remote;
 use crate::entry::context::{Context, Contexts, Home, Rest};
 use crate::irq::ioapic::Router;
-use crate::irq::ipi;
 use crate::irq::local::Local;
+use crate::irq::{self, ipi};
 use crate::log;
 use crate::mmu::direct_map::{self, PAGE};
 use crate::mmu::records::Records;
@@ -453,7 +453,11 @@ impl Devices for Machine {
     }
 
     fn has_line(&self, line: u32) -> bool {
-        self.router.has(line)
+        MESSAGE_LINES.contains(&line) || self.router.has(line)
+    }
+
+    fn line_message(&self, line: u32) -> u64 {
+        if MESSAGE_LINES.contains(&line) { irq::message(line, ipi::first_id()) } else { 0 }
     }
 
     fn port_read(&mut self, port: u16, width: u32) -> u32 {

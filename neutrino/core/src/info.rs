@@ -153,6 +153,9 @@ impl Kernel {
             flags: self.visible_flags(handle),
             ..HandleInfo::default()
         };
+        if let Target::Interrupt(id) = handle.target {
+            (info.scoid, info.badge) = self.interrupt_info(m, id);
+        }
         if let Target::Connection(id) = handle.target {
             let connection = &self.connections[id];
             info.scoid = u32::from(id.index());

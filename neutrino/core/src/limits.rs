@@ -32,10 +32,12 @@ pub const CONNECTIONS: usize = size(8192, 8);
 pub const CONNECTIONS_EACH: u16 = 4096;
 /// Timers.
 pub const TIMERS: usize = size(1024, 2);
-/// Interrupt attachments.
-pub const INTERRUPTS: usize = size(64, 2);
-/// Interrupt lines: ISA lines and the pins of the I/O APICs.
-pub const LINES: u32 = 256;
+/// Interrupt attachments; a PCI device has two to each message, the bus server's and the driver's.
+pub const INTERRUPTS: usize = size(128, 2);
+/// Interrupt lines: ISA lines, the pins of the I/O APICs, and those of messages.
+pub const LINES: u32 = MESSAGE_LINES.end;
+/// Lines that devices raise by messages; a machine has as many of them as it has vectors.
+pub const MESSAGE_LINES: core::ops::Range<u32> = 128..192;
 /// Ranges of I/O ports.
 pub const PORTS: usize = size(64, 2);
 /// Watches on connections: one for each descriptor in a set of `epoll`.

@@ -311,6 +311,9 @@ pub trait Devices {
     fn unmask_line(&mut self, line: u32);
     /// Whether there is such a line.
     fn has_line(&self, line: u32) -> bool;
+    /// What a device has to write to raise a line: address in the upper half, data in the lower;
+    /// 0 for a line that is wired.
+    fn line_message(&self, line: u32) -> u64;
     /// Reads an I/O port; `width` is 1, 2 or 4.
     fn port_read(&mut self, port: u16, width: u32) -> u32;
     /// Writes an I/O port.

@@ -236,12 +236,9 @@ impl Kernel {
                 let references = &mut self.processes[id].references;
                 *references = references.saturating_add(1);
             }
-            Target::None
-            | Target::Channel(_)
-            | Target::Timer(_)
-            | Target::Interrupt(_)
-            | Target::Watch(_)
-            | Target::Port(_) => {}
+            Target::Interrupt(id) => self.interrupt_share(id),
+            Target::Port(id) => self.port_share(id),
+            Target::None | Target::Channel(_) | Target::Timer(_) | Target::Watch(_) => {}
         }
     }
 
@@ -257,9 +254,7 @@ impl Kernel {
             Target::Timer(id) => self.timer_end(m, id),
             Target::Interrupt(id) => self.interrupt_end(m, id),
             Target::Watch(id) => self.watch_end(m, id),
-            Target::Port(id) => {
-                self.ports.remove(id);
-            }
+            Target::Port(id) => self.port_end(id),
         }
     }
 }

@@ -19,10 +19,12 @@ pub type PortId = Id<Port>;
 pub struct Port {
     base: u16,
     count: u32,
+    /// Handles of it beside the first.
+    others: u32,
 }
 
 impl Slot for Port {
-    const VACANT: Self = Self { base: 0, count: 0 };
+    const VACANT: Self = Self { base: 0, count: 0, others: 0 };
     fn is_vacant(&self) -> bool {
         self.count == 0
     }
@@ -44,15 +46,31 @@ impl Kernel {
         }
         let process = self.process_of(t);
         self.handle_room(process, SIDE_CHANNEL)?;
-        let id = self.ports.insert(Port { base: first, count }).ok_or(Errno::EAGAIN)?;
+        let id = self.ports.insert(Port { base: first, count, others: 0 }).ok_or(Errno::EAGAIN)?;
         // Commit: nothing below fails.
         let handle = Handle { target: Target::Port(id), flags: 0 };
         self.handle_add(process, SIDE_CHANNEL, handle).map(Outcome::value)
     }
 
+    /// One more handle names a range.
+    pub(crate) fn port_share(&mut self, id: PortId) {
+        let others = &mut self.ports[id].others;
+        *others = others.saturating_add(1);
+    }
+
+    /// A handle of a range is gone.
+    pub(crate) fn port_end(&mut self, id: PortId) {
+        match self.ports[id].others.checked_sub(1) {
+            Some(fewer) => self.ports[id].others = fewer,
+            None => {
+                self.ports.remove(id);
+            }
+        }
+    }
+
     fn port_at(&self, t: ThreadId, number: u32, offset: u32, width: u32) -> Result<u16, Errno> {
         let id = self.handle_port(self.process_of(t), number)?;
-        let Port { base, count } = self.ports[id];
+        let Port { base, count, .. } = self.ports[id];
         let end = offset.checked_add(width).ok_or(Errno::EINVAL)?;
         if !matches!(width, 1 | 2 | 4) || end > count {
             return Err(Errno::EINVAL);

@@ -41,6 +41,7 @@ impl<S: Server> Engine<S> {
             kind::IO_WRITE => return self.write(request, ocb),
             kind::IO_DEVCTL => return self.devctl(request, ocb),
             kind::IO_LOCK => return self.lock(request, ocb),
+            kind::IO_SYNC => return self.server.sync(request, ocb.node),
             kind::IO_STAT => self.stat(request, ocb),
             kind::IO_LSEEK => self.lseek(request, ocb),
             kind::IO_CHMOD => request
@@ -58,7 +59,6 @@ impl<S: Server> Engine<S> {
             kind::IO_FDINFO => self.fdinfo(request, ocb),
             kind::IO_SPACE => self.space(request, ocb),
             kind::IO_MMAP => self.mmap(request, ocb),
-            kind::IO_SYNC => self.server.sync(ocb.node).map(|()| 0),
             kind::IO_FLAGS => Self::flags(request, ocb),
             kind::IO_STATVFS => self.server.statfs().map(|status| {
                 request.reply = Vec::from(status.as_bytes());

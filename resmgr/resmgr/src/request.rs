@@ -1,10 +1,12 @@
 //! One request of a client.
 
 use crate::attributes::{Attributes, Identity, check};
+use crate::ocb::Ocb;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 use io_msg::connect::FLAG_REAL_IDS;
+use io_msg::io::{Transfer, XTYPE_NONE};
 use neutrino_rt::Errno;
 use neutrino_rt::abi::message::{Head, MsgInfo, WORDS_BYTES};
 use neutrino_rt::abi::process::Credentials;
@@ -83,6 +85,14 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn inline(&self, offset: usize, length: usize) -> Option<&'a [u8]> {
         self.bytes.get(offset..offset.checked_add(length)?)
+    }
+
+    /// For a read or write that is answered later: moves the file offset behind `bytes` now, if it
+    /// is at that, as nobody else will.
+    pub fn move_offset(&self, ocb: &mut Ocb, bytes: u64) {
+        if self.header::<Transfer>().is_ok_and(|message| message.xtype == XTYPE_NONE) {
+            ocb.offset = ocb.offset.saturating_add(bytes);
+        }
     }
 
     /// Answers with bytes of a memory object: a few go with the reply, more straight into the

@@ -274,12 +274,9 @@ pub trait Server {
         Err(Errno::ENODEV)
     }
 
-    /// Writes out what is cached.
-    ///
-    /// # Errors
-    /// EIO.
-    fn sync(&mut self, node: Node) -> Result<(), Errno> {
-        Ok(())
+    /// Writes out what is cached (`fsync`); EIO if that fails.
+    fn sync(&mut self, request: &mut Request<'_>, node: Node) -> Outcome {
+        Outcome::Reply(Ok(0))
     }
 
     /// A client wants to leave, or has left: if a request of it is pending, drop it and answer EINTR.

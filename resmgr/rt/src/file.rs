@@ -23,6 +23,18 @@ pub fn read_directory(fd: u32, buffer: &mut [u8]) -> Result<usize, Errno> {
     transfer(fd, XTYPE_READDIR, buffer)
 }
 
+/// Calls `each` with every name in a buffer of `struct linux_dirent64`.
+pub fn names(mut records: &[u8], mut each: impl FnMut(&str)) {
+    const HEADER: usize = 19;
+    while let Some(&[low, high]) = records.get(16..18) {
+        let length = usize::from(u16::from_le_bytes([low, high]));
+        let Some(record) = records.get(HEADER..length) else { return };
+        let end = record.iter().position(|&byte| byte == 0).unwrap_or(record.len());
+        each(record.get(..end).and_then(|name| core::str::from_utf8(name).ok()).unwrap_or(""));
+        records = records.get(length..).unwrap_or_default();
+    }
+}
+
 fn transfer(fd: u32, xtype: u16, buffer: &mut [u8]) -> Result<usize, Errno> {
     let nbytes = buffer.len() as u64;
     let request = Transfer { kind: kind::IO_READ, xtype, nbytes, ..Transfer::default() };

@@ -63,6 +63,12 @@ impl MemObject {
         Self(handle)
     }
 
+    /// The handle alone.
+    #[must_use]
+    pub fn into_handle(self) -> Handle {
+        self.0
+    }
+
     /// The handle's number.
     #[must_use]
     pub const fn raw(&self) -> u32 {

@@ -19,6 +19,18 @@ impl IoPort {
         pure_u32(call).map(|number| Self(Handle::from_raw(number)))
     }
 
+    /// Takes charge of a handle on ports that the caller was given.
+    #[must_use]
+    pub const fn from_handle(handle: Handle) -> Self {
+        Self(handle)
+    }
+
+    /// The handle alone.
+    #[must_use]
+    pub fn into_handle(self) -> Handle {
+        self.0
+    }
+
     /// Reads a byte; 0xff (as an empty bus) if `offset` is outside the range.
     #[must_use]
     pub fn read_u8(&self, offset: u16) -> u8 {

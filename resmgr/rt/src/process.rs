@@ -5,7 +5,7 @@ use crate::message;
 use crate::sys::{address_of, pure};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
-use io_msg::proc::{Exec, Exit, Kill, Shutdown};
+use io_msg::proc::{Exec, Exit, Kill, SetIds, Shutdown, setids};
 use io_msg::start::{INHERITED_MAGIC, Inherited};
 use io_msg::{connect, kind, stat};
 use neutrino_abi::Errno;
@@ -72,6 +72,26 @@ pub fn abort() -> ! {
 pub fn kill(pid: i32, signal: u32) -> Result<(), Errno> {
     let message = Kill { kind: kind::PROC_KILL, pid, signal, ..Kill::default() };
     message::send(SYSMGR_COID, message.as_bytes(), &mut []).map(drop)
+}
+
+/// Gives up everything that root may: from now on the process is a user and a group that nobody
+/// else is, without abilities. What it holds (open files, handles, attached paths) it keeps; a
+/// driver that a device or a client has taken over can reach nothing else.
+///
+/// # Errors
+/// EPERM for a process that is not root's.
+pub fn confine() -> Result<(), Errno> {
+    const FIRST: u32 = 0x1_0000;
+    let alone = FIRST + id();
+    let set = |subtype, count| {
+        let mut values = [0; 16];
+        values.iter_mut().take(3).for_each(|value| *value = alone);
+        let message = SetIds { kind: kind::PROC_SETIDS, subtype, count, values };
+        message::send(SYSMGR_COID, message.as_bytes(), &mut []).map(drop)
+    };
+    set(setids::GROUPS, 0)?;
+    set(setids::RESGID, 3)?;
+    set(setids::RESUID, 3)
 }
 
 /// Ends the system: power off, or reset.

@@ -9,6 +9,7 @@
 )]
 
 pub mod console;
+pub mod disk;
 pub mod gdb;
 pub mod guest;
 pub mod trace;

@@ -8,7 +8,7 @@
 )]
 
 use boot_tests::guest::{self, Suite};
-use boot_tests::{boot, exec, inversion, iso, reports, trace};
+use boot_tests::{boot, disk, exec, inversion, iso, reports, trace};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,6 +25,11 @@ const SHELL_TESTS: usize = 15;
 /// And with what the kernel does for it.
 const TRACE: &str = include_str!("../trace.sh");
 const TRACE_TESTS: usize = 16;
+
+/// And with what is on the PCI bus, on both of QEMU's machines.
+const DISK: &str = include_str!("../disk.sh");
+const DISK_TESTS: usize = 25;
+const MACHINES: [(&str, &str); 2] = [("disk", "q35"), ("disk_i440fx", "pc")];
 
 /// Tests that the image must report; fewer mean that it stopped early.
 const TESTS_AT_LEAST: usize = 11;
@@ -82,6 +87,7 @@ fn main() -> ExitCode {
     });
     report("two_builds_of_the_iso_are_equal", made.err().as_deref());
     scripts(&mut report);
+    disks(&mut report);
     let traced = trace::two_traces_are_equal(Path::new(env!("CARGO_TARGET_TMPDIR")));
     report("two_traces_of_a_command_are_equal", traced.err().as_deref());
     match inversion(LIMIT) {
@@ -112,17 +118,46 @@ fn main() -> ExitCode {
 
 /// The scripts of the guest's shell, each in one boot.
 fn scripts(report: &mut impl FnMut(&str, Option<&str>)) {
-    for (name, script, count) in [("shell", SHELL, SHELL_TESTS), ("trace", TRACE, TRACE_TESTS)] {
-        match exec(script, &["--direct"], LIMIT) {
-            Err(why) => report(name, Some(&why)),
-            Ok(text) => {
-                let found = reports(&text);
-                for one in &found {
-                    report(&format!("{name}::{}", one.name), one.failure.as_deref());
-                }
-                let is_short = found.len() < count;
-                report(&format!("{name}::every_test_reports"), is_short.then_some(text.as_str()));
+    for (name, text, count) in [("shell", SHELL, SHELL_TESTS), ("trace", TRACE, TRACE_TESTS)] {
+        script(report, name, (text, count), &["--direct"]);
+    }
+}
+
+/// A script in one boot, and how many tests it has.
+fn script(
+    report: &mut impl FnMut(&str, Option<&str>),
+    name: &str,
+    (text, count): (&str, usize),
+    options: &[&str],
+) {
+    match exec(text, options, LIMIT) {
+        Err(why) => report(name, Some(&why)),
+        Ok(text) => {
+            let found = reports(&text);
+            for one in &found {
+                report(&format!("{name}::{}", one.name), one.failure.as_deref());
             }
+            let is_short = found.len() < count;
+            report(&format!("{name}::every_test_reports"), is_short.then_some(text.as_str()));
         }
+    }
+}
+
+/// The bus and the disks, whose images are looked at afterwards.
+fn disks(report: &mut impl FnMut(&str, Option<&str>)) {
+    for (name, machine) in MACHINES {
+        let images = match disk::images(Path::new(env!("CARGO_TARGET_TMPDIR"))) {
+            Ok(images) => images,
+            Err(why) => return report(name, Some(&why)),
+        };
+        let [first, second] = images.each_ref().map(String::as_str);
+        let edu = "edu,dma_mask=0xffffffff";
+        let options = [
+            "--direct", "--disk", first, "--disk", second, "--", "-machine", machine, "-device",
+            edu,
+        ];
+        script(report, name, (DISK, DISK_TESTS), &options);
+        let left = disk::has_last_words(first);
+        report(&format!("{name}::what_was_synced_is_in_the_image"), left.err().as_deref());
     }
 }

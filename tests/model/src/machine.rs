@@ -230,6 +230,9 @@ impl Devices for ModelMachine {
     fn has_line(&self, _: u32) -> bool {
         false
     }
+    fn line_message(&self, _: u32) -> u64 {
+        0
+    }
     fn port_read(&mut self, _: u16, _: u32) -> u32 {
         0
     }

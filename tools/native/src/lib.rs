@@ -32,21 +32,9 @@ pub fn processes() -> Result<Vec<u32>, Errno> {
             found.sort_unstable();
             return Ok(found);
         }
-        names(buffer.get(..length).unwrap_or_default(), |name| {
+        file::names(buffer.get(..length).unwrap_or_default(), |name| {
             found.extend(name.parse::<u32>().ok());
         });
-    }
-}
-
-/// Calls `each` with every name in a buffer of `struct linux_dirent64`.
-fn names(mut records: &[u8], mut each: impl FnMut(&str)) {
-    const HEADER: usize = 19;
-    while let Some(&[low, high]) = records.get(16..18) {
-        let length = usize::from(u16::from_le_bytes([low, high]));
-        let Some(record) = records.get(HEADER..length) else { return };
-        let end = record.iter().position(|&byte| byte == 0).unwrap_or(record.len());
-        each(record.get(..end).and_then(|name| core::str::from_utf8(name).ok()).unwrap_or(""));
-        records = records.get(length..).unwrap_or_default();
     }
 }
 

@@ -22,7 +22,8 @@ const MODEL: [&str; 2] = ["model", "neutrino-core-explored"];
 const BOOT: &str = "boot-tests";
 
 /// Programs of the system whose logic is tested on the host, too.
-const HOST_TESTED: [&str; 5] = ["procnto", "native-tools", "devc-ser8250", "devc-con", "devc-pty"];
+const HOST_TESTED: [&str; 6] =
+    ["procnto", "native-tools", "devc-ser8250", "devc-con", "devc-pty", "pci-server"];
 
 /// One ring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -74,6 +74,11 @@ fn send(command: u32, id: u32) {
     unsafe { at(COMMAND).write_volatile(command) };
 }
 
+/// The APIC of CPU 0, which device interrupts go to.
+pub(crate) fn first_id() -> u32 {
+    IDS.first().map_or(0, |id| id.load(Ordering::Acquire))
+}
+
 /// Makes another CPU enter the kernel.
 pub(crate) fn reschedule(cpu: usize) {
     if let Some(id) = IDS.get(cpu) {

@@ -8,11 +8,13 @@ pub(crate) mod lines;
 #[cfg(not(test))]
 pub(crate) mod local;
 
+use neutrino_core::limits::MESSAGE_LINES;
+
 /// The legacy controllers' vectors: masked, so only spurious ones come.
 pub(crate) const PIC_VECTOR: u8 = 0x20;
 /// Vector of line 0.
 pub(crate) const FIRST_LINE_VECTOR: u8 = 0x30;
-/// Vectors for lines.
+/// Vectors for lines that are wired; those of messages follow up to the timer's.
 pub(crate) const LINE_VECTORS: usize = 128;
 /// The local timer.
 pub(crate) const TIMER_VECTOR: u8 = 0xf0;
@@ -41,17 +43,27 @@ pub(crate) enum Source {
 impl Source {
     /// Reads a vector.
     pub(crate) fn of(vector: u8) -> Self {
-        let last = FIRST_LINE_VECTOR + (LINE_VECTORS as u8 - 1);
         match vector {
             TIMER_VECTOR => Self::Timer,
             RESCHEDULE_VECTOR => Self::Reschedule,
             ERROR_VECTOR => Self::Error,
-            FIRST_LINE_VECTOR..=0xaf if vector <= last => {
-                Self::Line((vector - FIRST_LINE_VECTOR).into())
-            }
+            FIRST_LINE_VECTOR..TIMER_VECTOR => Self::Line((vector - FIRST_LINE_VECTOR).into()),
             _ => Self::Spurious,
         }
     }
+}
+
+const _: () = assert!(
+    FIRST_LINE_VECTOR as u32 + MESSAGE_LINES.end == TIMER_VECTOR as u32
+        && MESSAGE_LINES.start == LINE_VECTORS as u32
+);
+
+/// What a device writes to raise a line of messages, for the APIC with this number: the address in
+/// the upper half, the data in the lower (SDM vol. 3, 11.11: fixed delivery, on an edge).
+pub(crate) fn message(line: u32, apic: u32) -> u64 {
+    const WINDOW: u64 = 0xfee0_0000;
+    let address = WINDOW | u64::from(apic & 0xff) << 12;
+    address << 32 | u64::from(line.saturating_add(FIRST_LINE_VECTOR.into()))
 }
 
 /// Moves the legacy interrupt controllers out of the exceptions' way and masks them.

@@ -280,22 +280,24 @@ impl Kernel {
         u32::from(handle.flags) | dead
     }
 
-    /// A handle that may be copied: of a connection or a memory object, or of ports.
+    /// A handle that may be copied: not of what tells its holder something.
     ///
     /// # Errors
     /// EBADF.
     pub(crate) fn handle_to_copy(&self, process: ProcessId, number: u32) -> Result<Handle, Errno> {
         let handle = self.handle(process, number).ok_or(Errno::EBADF)?;
         match handle.target {
-            Target::Connection(_) | Target::Object(_) | Target::Space(_) | Target::Process(_) => {
-                Ok(handle)
-            }
+            Target::Connection(_)
+            | Target::Object(_)
+            | Target::Space(_)
+            | Target::Process(_)
+            | Target::Port(_) => Ok(handle),
+            Target::Interrupt(id) if self.interrupt_is_passed(id) => Ok(handle),
             Target::None
             | Target::Channel(_)
             | Target::Timer(_)
             | Target::Interrupt(_)
-            | Target::Watch(_)
-            | Target::Port(_) => Err(Errno::EBADF),
+            | Target::Watch(_) => Err(Errno::EBADF),
         }
     }
 

@@ -209,7 +209,10 @@ impl Devices for Recorder {
         self.masked.retain(|&other| other != line);
     }
     fn has_line(&self, line: u32) -> bool {
-        line < 24
+        line < 24 || (128..130).contains(&line)
+    }
+    fn line_message(&self, line: u32) -> u64 {
+        if line < 128 { 0 } else { 0xfee0_0000 << 32 | u64::from(line) }
     }
     fn port_read(&mut self, port: u16, _: u32) -> u32 {
         u32::from(port)

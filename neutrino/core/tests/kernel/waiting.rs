@@ -2,8 +2,9 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::calls::{Call, futex};
-use neutrino_abi::event::{Event, kind};
-use neutrino_abi::handle::ready;
+use neutrino_abi::event::{Event, MESSAGE_LINE, kind};
+use neutrino_abi::handle::{SIDE_CHANNEL, ready};
+use neutrino_abi::process::process_ctl;
 use neutrino_abi::signal::how;
 use neutrino_abi::time::{FOREVER, Itimer, TIMER_ABSTIME, clock, timeout};
 use neutrino_abi::wire::Wire;
@@ -115,16 +116,21 @@ fn poll_wakes_when_a_server_says_ready() {
     });
 }
 
+/// An event that sends a pulse at priority 15, where calls find it.
+fn poke_pulse(w: &mut World, coid: u32, code: u32, value: u64) {
+    let mut event = Vec::new();
+    for half in [kind::PULSE, coid, code, 15] {
+        event.extend_from_slice(&half.to_le_bytes());
+    }
+    event.extend_from_slice(&value.to_le_bytes());
+    w.poke(WORD, &event);
+}
+
 #[test]
 fn a_periodic_timer_sends_pulses_that_coalesce() {
     world(|w| {
         let (chid, coid) = w.channel(0);
-        let mut event = Vec::new();
-        for half in [4_u32, coid, 9, 15] {
-            event.extend_from_slice(&half.to_le_bytes());
-        }
-        event.extend_from_slice(&1234_u64.to_le_bytes());
-        w.poke(WORD, &event);
+        poke_pulse(w, coid, 9, 1234);
         let timer = w.ok(&Call::TimerCreate { clock: 1, event: WORD }) as u32;
         w.poke(WORD, &[1000_u64.to_le_bytes(), 500_u64.to_le_bytes()].concat());
         w.ok(&Call::TimerSettime { timer, flags: 0, new: WORD, old: 0 });
@@ -158,6 +164,59 @@ fn an_interrupt_wakes_its_waiter_and_stays_masked_until_unmasked() {
         assert!(!w.machine.masked.contains(&4));
         w.enter(Input::Interrupt { line: 4 });
         assert_eq!(w.ok(&Call::InterruptWait { flags: 0 }), 0, "it was latched");
+    });
+}
+
+#[test]
+fn a_line_of_messages_is_attached_to_by_whoever_was_handed_it() {
+    world(|w| {
+        // Nothing happens for the bus server that makes them.
+        w.poke(WORD, &[0; 24]);
+        let attach = |line| Call::InterruptAttachEvent { line, event: WORD, flags: 0 };
+        let first = w.number(&attach(MESSAGE_LINE));
+        let second = w.number(&attach(MESSAGE_LINE));
+        w.fails(&attach(MESSAGE_LINE), Errno::EAGAIN);
+        let mut told = |handle| {
+            w.ok(&Call::ConnectServerInfo { process: 0, coid: handle, info: INFO });
+            (u32::from_le_bytes(w.peek(INFO + 16)), u64::from_le_bytes(w.peek(INFO + 24)))
+        };
+        assert_eq!(told(first), (128, 0xfee0_0000 << 32 | 128));
+        assert_eq!(told(second), (129, 0xfee0_0000 << 32 | 129));
+        // Without any ability: by the handle, and by no other way.
+        let abilities = process_ctl::SET_ABILITIES;
+        w.ok(&Call::ProcessCtl { process: 0, command: abilities, value: 0 });
+        w.fails(&attach(MESSAGE_LINE), Errno::EPERM);
+        w.fails(&attach(128), Errno::EPERM);
+        w.fails(&attach(first + 9), Errno::EBADF);
+        let copy = |coid| Call::ConnectDup { coid, minimum: SIDE_CHANNEL, flags: 0 };
+        let passed = w.number(&copy(second));
+        w.ok(&Call::ConnectDetach { coid: second });
+        let (chid, coid) = w.channel(0);
+        poke_pulse(w, coid, 5, 7);
+        let own = w.number(&attach(passed));
+        w.fails(&copy(own), Errno::EBADF);
+        w.blocks(&receive(chid));
+        w.enter(Input::Interrupt { line: 128 });
+        assert_eq!(w.running, None, "that is another device's");
+        w.enter(Input::Interrupt { line: 129 });
+        assert_eq!(read_pulse(w), (5, 7, 1));
+        w.ok(&Call::ConnectDetach { coid: own });
+        w.ok(&Call::ConnectDetach { coid: passed });
+    });
+}
+
+#[test]
+fn a_range_of_ports_is_there_until_its_last_handle_is_gone() {
+    world(|w| {
+        let port = w.number(&Call::PortAttach { base: 0x60, count: 4 });
+        let copy = Call::ConnectDup { coid: port, minimum: SIDE_CHANNEL, flags: 0 };
+        let other = w.number(&copy);
+        w.ok(&Call::ConnectDetach { coid: port });
+        let read = |port| Call::PortRead { port, offset: 1, width: 1 };
+        w.fails(&read(port), Errno::EBADF);
+        assert_eq!(w.ok(&read(other)), 0x61);
+        w.ok(&Call::ConnectDetach { coid: other });
+        w.fails(&read(other), Errno::EBADF);
     });
 }
 
