@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Explore the kernel's core further than the tests do (docs/invariants.md has the last result)
     Campaign(CampaignOptions),
+    /// Change the kernel's core in small ways and see whether the model checker notices each
+    Mutants(MutantsOptions),
     /// Check formatting and lints of all crates, host and bare metal; warnings are errors
     Check,
     /// Write docs/kernel-calls.md from the table of kernel calls
@@ -219,6 +221,21 @@ pub(crate) struct CampaignOptions {
 
     /// Only these configurations
     pub(crate) name: Vec<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MutantsOptions {
+    /// Only one of N parts, the K-th from 0 on
+    #[arg(long, value_name = "K/N")]
+    pub(crate) shard: Option<String>,
+
+    /// Only what changed since a revision
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) since: Option<String>,
+
+    /// Only in these files (patterns, as neutrino/core/src/priority.rs)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) file: Vec<String>,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -24,6 +24,7 @@ mod iso;
 mod library;
 mod manifest;
 mod members;
+mod mutants;
 mod packages;
 mod progress;
 mod qemu;
@@ -67,6 +68,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(options) => run::command(&workspace, &options),
         Command::Test(options) => test::command(&workspace, &options),
         Command::Campaign(options) => test::campaign(&workspace, &options),
+        Command::Mutants(options) => mutants::command(&workspace, &options),
         Command::Check => check::command(&workspace),
         Command::Docs => docs::command(&workspace),
         Command::Library => library::command(&workspace),
