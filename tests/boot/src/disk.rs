@@ -18,8 +18,9 @@ fn put(disk: &mut [u8], at: usize, bytes: &[u8]) {
 fn entry(disk: &mut [u8], block: usize, index: usize, (kind, first, count): (u8, usize, usize)) {
     let at = block * BLOCK + 446 + 16 * index;
     disk[at + 4] = kind;
-    put(disk, at + 8, &(first as u32).to_le_bytes());
-    put(disk, at + 12, &(count as u32).to_le_bytes());
+    for (field, number) in [(8, first), (12, count)] {
+        put(disk, at + field, &number.to_le_bytes()[..4]);
+    }
     put(disk, block * BLOCK + 510, &[0x55, 0xaa]);
 }
 

@@ -304,6 +304,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
             role(1, 30, &[LockFor(0, 500), Unlock(0), Sleep(300), PriorityOf(2, 35)]),
             sporadic(25, &[Sleep(200), Work(200), EndOther(2), Spawn(15)]),
         ],
+        cpus: 1,
         has_twin: false,
         states: 450_000,
         minimum: 450_000,

@@ -352,7 +352,7 @@ impl State {
             }
             Move::Work(time) => {
                 let until = self.machine.now + time;
-                self.machine.now = until.min(self.machine.armed);
+                self.machine.now = until.min(self.machine.armed[cpu]);
             }
             Move::Spawn(priority) => self.poke_thread(priority, Policy::Fifo),
             _ => {}

@@ -24,7 +24,12 @@ fn create_in(w: &mut World, parent: u32, name: &str, share: u32) -> Option<i64> 
 }
 
 fn create(w: &mut World, name: &str, share: u32) -> u32 {
-    create_in(w, 0, name, share).unwrap() as u32
+    number(create_in(w, 0, name, share))
+}
+
+/// The id that a call gave.
+fn number(result: Option<i64>) -> u32 {
+    u32::try_from(result.unwrap()).unwrap()
 }
 
 fn control(w: &mut World, command: u32, id: u32, value: u64) -> Option<i64> {
@@ -33,15 +38,15 @@ fn control(w: &mut World, command: u32, id: u32, value: u64) -> Option<i64> {
 
 fn info(w: &mut World, id: u32) -> PartitionInfo {
     assert_eq!(control(w, partition::INFO, id, 0), Some(0));
-    let number = |w: &mut World, at: u64| u32::from_le_bytes(w.peek(AT + at));
-    let [parent, share, count, cpus] = [16, 20, 24, 28].map(|at| number(w, at));
+    let half = |w: &mut World, at: u64| u32::from_le_bytes(w.peek(AT + at));
+    let [parent, share, count, cpus] = [16, 20, 24, 28].map(|at| half(w, at));
     let [window, used, total] = [32, 40, 48].map(|at| w.word(AT + at));
     PartitionInfo { name: w.peek(AT), parent, share, count, cpus, window, used, total }
 }
 
 /// Partitions that a thread is in and that pays for it.
 fn of(w: &mut World, tid: u32) -> (u32, u32) {
-    let both = control(w, partition::OF, 0, tid.into()).unwrap() as u32;
+    let both = number(control(w, partition::OF, 0, tid.into()));
     (both & 0xff, both >> 8)
 }
 
@@ -260,7 +265,7 @@ fn shares_come_out_of_the_parents() {
         let a = create(w, "a", 60);
         assert_eq!(create_in(w, 0, "a", 5), errno(Errno::EEXIST));
         assert_eq!(create_in(w, 0, "b", 41), errno(Errno::EDOM));
-        let b = create_in(w, a, "b", 20).unwrap() as u32;
+        let b = number(create_in(w, a, "b", 20));
         let shares = |w: &mut World| [0, a, b].map(|id| info(w, id).share);
         assert_eq!(shares(w), [40, 40, 20]);
         assert_eq!(control(w, partition::MODIFY, b, 61), errno(Errno::EDOM));
