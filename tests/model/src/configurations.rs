@@ -218,7 +218,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         cpus: 1,
         has_twin: false,
         states: 1_000_000,
-        minimum: 60_000,
+        minimum: 179_820,
     },
     Configuration {
         name: "death of threads",
@@ -293,7 +293,7 @@ pub static CONFIGURATIONS: &[Configuration] = &[
         cpus: 1,
         has_twin: true,
         states: 1_000_000,
-        minimum: 4_728,
+        minimum: 4_638,
     },
     Configuration {
         name: "sporadic",
