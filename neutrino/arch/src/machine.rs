@@ -7,8 +7,9 @@ use neutrino_abi::time::TimePage;
 use neutrino_abi::trace::Record;
 use neutrino_core::limits::{CPUS, MESSAGE_LINES};
 use neutrino_core::machine::{
-    CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
-    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, TraceCounts, UserMemory, WhenFull,
+    CallUnderWay, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Looked, Page, PageTables,
+    PhysicalRange, Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, TraceCounts,
+    UserMemory, WhenFull,
 };
 use x86_64::instructions::port::Port;
 
@@ -405,14 +406,7 @@ impl PageTables for Machine {
         self.spaces.lookup(space, address)
     }
 
-    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
-        let mut page = [Page::default()];
-        let found = self.spaces.next_pages(space, from, end, &mut page);
-        let [page] = page;
-        (found != 0).then_some(page)
-    }
-
-    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> usize {
+    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> Looked {
         self.spaces.next_pages(space, from, end, into)
     }
 
@@ -438,10 +432,13 @@ impl Devices for Machine {
         ipi::reschedule(cpu);
     }
 
-    fn stop_cpu(&mut self, cpu: usize) -> Option<SignalInfo> {
+    fn stop_cpu(&mut self, cpu: usize, call: CallUnderWay) -> Option<SignalInfo> {
         let thread = own(&mut self.own, cpu).loaded;
         self.recall(cpu);
-        self.contexts.get_mut(thread).call_again()
+        match call {
+            CallUnderWay::New => self.contexts.get_mut(thread).call_again(),
+            CallUnderWay::Begun => None,
+        }
     }
 
     fn mask_line(&mut self, line: u32) {

@@ -13,7 +13,9 @@ use crate::ipc::receive::ReceiveFrom;
 use crate::ipc::reply::{Answer, Direction, ObjectPiece, RegisterAnswer};
 use crate::ipc::send::SendArgs;
 use crate::machine::Machine;
+use crate::memory::Extent;
 use crate::poll::PollArgs;
+use crate::step::Work;
 use crate::thread::{Takes, ThreadId};
 use crate::trace_calls::TraceArgs;
 
@@ -24,6 +26,8 @@ pub(crate) enum Outcome {
     Value(i64),
     /// The caller waits; its result comes later.
     Blocked,
+    /// Not yet: the same call is made again and goes on ([`crate::step`]).
+    Unfinished,
     /// The caller's registers are what they should be, or it is no more.
     Gone,
 }
@@ -185,24 +189,32 @@ impl Kernel {
             Call::MemMap { space, arguments } => self.mem_map(m, t, space, arguments),
             Call::MemUnmap { space, address, length } => {
                 let space = self.space_argument(t, space)?;
-                self.memory.unmap(m, space, address, length).map(|()| Outcome::DONE)
+                self.by_parts(t, (address, length), |kernel, start, rest| {
+                    kernel.memory.unmap(m, space, start, rest)
+                })
             }
             Call::MemProtect { space, address, length, protection } => {
                 let space = self.space_argument(t, space)?;
-                let done = self.memory.protect(m, space, address, length, protection);
-                done.map(|()| Outcome::DONE)
+                self.by_parts(t, (address, length), |kernel, start, rest| {
+                    kernel.memory.protect(m, space, start, rest, protection)
+                })
             }
             Call::MemRemap { arguments } => self.mem_remap(m, t, arguments),
             Call::MemAdvise { address, length, advice } => {
                 let space = self.space(t);
-                self.memory.advise(m, space, address, length, advice).map(|()| Outcome::DONE)
+                self.by_parts(t, (address, length), |kernel, start, rest| {
+                    kernel.memory.advise(m, space, start, rest, advice)
+                })
             }
             Call::MemObjectCreate { kind, size, physical, .. } => {
                 self.mem_object_create(m, t, kind, size, physical)
             }
             Call::MemObjectResize { object, size } => {
                 let id = self.handle_object(self.process_of(t), object)?;
-                self.memory.object_resize(m, id, size).map(|()| Outcome::DONE)
+                match self.memory.object_resize(m, id, size)? {
+                    Extent::Whole => Ok(Outcome::DONE),
+                    Extent::Part => Ok(self.leave_off(t, Work::Until(0))),
+                }
             }
             Call::MemObjectInfo { object, info } => self.mem_object_info(m, t, object, info),
             Call::MemObjectRead { object, offset, buffer, length } => {

@@ -102,7 +102,7 @@ impl Slot for Chunk {
 type Chunks = Slab<Chunk, { limits::HANDLE_CHUNKS }>;
 
 /// A free place of a table, found and not yet filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(u16);
 
 impl Place {

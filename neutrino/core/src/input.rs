@@ -8,6 +8,7 @@ use crate::call::Outcome;
 use crate::ipc::fast::{Handover, Later, WordsOf};
 use crate::machine::{Access, Machine, ThreadSlot};
 use crate::memory::BadAccess;
+use crate::step::{Budget, Work};
 use crate::thread::{ThreadId, slot};
 
 /// What makes the kernel run.
@@ -76,6 +77,9 @@ impl Kernel {
             | Input::Reschedule => return None,
         };
         let caller = self.cpus.get(cpu).and_then(|cpu| cpu.current.get());
+        if caller.is_some_and(|caller| self.threads[caller].work != Work::None) {
+            return None;
+        }
         let fast = self.fast::<M, Later>(m, cpu, *call);
         let Handover { to, words } = fast.or_else(|| self.brief(m, cpu, call))?;
         if let (WordsOf::Caller, Some(caller)) = (words, caller) {
@@ -99,6 +103,7 @@ impl Kernel {
         self.caller = current;
         self.cpu = cpu;
         self.account(m, cpu);
+        self.memory.set_budget(Budget::ENTRY);
         self.trace_begin(cpu);
         self.trace_input(&input, current);
         if let (Input::PageFault { address, access, error }, Some(caller)) = (&input, current) {
@@ -160,9 +165,19 @@ impl Kernel {
         self.caller = Some(caller);
         self.cpu = cpu;
         self.account(m, cpu);
-        self.trace_call(cpu, caller, frame);
+        self.memory.set_budget(Budget::ENTRY);
         self.unsettled = false;
-        self.call_frame(m, caller, frame);
+        let has_begun = self.threads[caller].work != Work::None;
+        if has_begun {
+            self.trace_begin(cpu);
+        } else {
+            self.trace_call(cpu, caller, frame);
+        }
+        if !self.free_some(m, caller) {
+            self.call_frame(m, caller, frame);
+        }
+        // Others had a part of the time, and the caller may be plain again.
+        self.unsettled |= has_begun;
         self.caller = None;
         self.trace_alarm(m);
         if !self.unsettled {
@@ -184,13 +199,17 @@ impl Kernel {
             Ok(call) => self.call(m, caller, &call),
             Err(errno) => Err(errno),
         };
+        if !matches!(result, Ok(Outcome::Unfinished)) {
+            self.threads[caller].work = Work::None;
+        }
+        self.take_over_dying(caller, result.as_ref().ok());
         match result {
             Ok(Outcome::Value(value)) => self.call_end(m, caller, number, value),
             Err(errno) => self.call_end(m, caller, number, errno.to_result()),
             Ok(Outcome::Gone) if self.caller == Some(caller) => {
                 self.trace_result(m, caller, number, 0);
             }
-            Ok(Outcome::Blocked | Outcome::Gone) => return,
+            Ok(Outcome::Blocked | Outcome::Gone | Outcome::Unfinished) => return,
         }
         if self.threads[caller].timeout.is_some()
             && number != neutrino_abi::calls::number::TimerTimeout

@@ -11,7 +11,8 @@
 //! - I2: `transition` is the only writer of a thread's state.
 //! - I3: a thread is on the queue that its state names and on no other.
 //! - I4: a handle table's `full` bits say which chunks have no free place, its `held` bits which are there.
-//! - I5: nobody queues on a channel where somebody waits who would take it.
+//! - I5: nobody queues on a channel where somebody waits who would take it, unless somebody else is
+//!   on the way to take what is queued.
 //! - I6: a connection is on the list of its channel, or its channel is gone.
 //! - I7: a thread's effective priority is what `priority::wanted` says.
 //! - I8: a CPU's current thread is Running, and no other thread is; no ready thread outranks what runs
@@ -23,6 +24,7 @@
 //! - I11: a thread's CPU is one that it may use.
 //! - I13: a sporadic thread has its budget, in what is left and in what comes back ([`sporadic`]).
 //! - I14: what partitions used, shared out and who is in them add up ([`partition`]).
+//! - I15: a thread whose call is not finished waits for nothing but a CPU.
 //! - I10: the monitor of priority inversion has counted nothing ([`monitor`]).
 #![no_std]
 #![forbid(unsafe_code)]
@@ -55,6 +57,7 @@ pub mod signal;
 pub mod slab;
 mod smp;
 pub mod sporadic;
+pub mod step;
 pub mod thread;
 mod thread_calls;
 pub mod time;

@@ -82,3 +82,8 @@ pub const SLICE_NS: u64 = 4_000_000;
 pub const PRIVILEGED_PRIORITY: u32 = 64;
 /// Longest log line of one `DebugWrite`.
 pub const LOG_BYTES: u32 = 4096;
+/// Longest message in memory that a sender copies to a waiting receiver by the general path; the
+/// receiver takes a longer one by itself. With the way into the kernel and out it makes up one entry.
+pub const SHORT: u64 = 1024;
+/// The same by the fast path, which takes less beside: a page.
+pub const SHORT_FAST: u64 = 4096;

@@ -68,6 +68,39 @@ pub struct Page {
     pub rights: PageRights,
 }
 
+/// Places of a page table that one search for pages looks at.
+pub const LOOKS: u64 = 128;
+
+/// What a search for mapped pages came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Looked {
+    /// How many it found.
+    pub pages: usize,
+    /// Below this address, which is above where the search began, there are no others.
+    pub until: u64,
+}
+
+/// What becomes of a call that a thread is about to make when its CPU is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallUnderWay {
+    /// Nobody has looked at it: the thread makes it again when it runs again.
+    New,
+    /// It has begun, and the core goes on with it.
+    Begun,
+}
+
+/// What a search for a mapped page came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// The page.
+    Page(Page),
+    /// There is none below this address, which is above where the search began.
+    Nothing {
+        /// The end of what was to be searched, or where to search next.
+        until: u64,
+    },
+}
+
 /// A page that a user copy needed was absent or did not allow the access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
@@ -94,6 +127,21 @@ pub enum CopyFault {
         /// Where it stopped.
         address: u64,
     },
+}
+
+impl CopyFault {
+    /// The same after bytes that were copied before it.
+    #[must_use]
+    pub const fn after(self, copied: u64) -> Self {
+        match self {
+            Self::Source { done, address } => {
+                Self::Source { done: copied.saturating_add(done), address }
+            }
+            Self::Target { done, address } => {
+                Self::Target { done: copied.saturating_add(done), address }
+            }
+        }
+    }
 }
 
 /// A place in some address space.
@@ -275,20 +323,15 @@ pub trait PageTables {
     fn unmap(&mut self, space: SpaceSlot, address: u64) -> Option<Page>;
     /// What is mapped at an address.
     fn lookup(&self, space: SpaceSlot, address: u64) -> Option<Page>;
-    /// The first page mapped at or after `from` and before `end`; skips holes quickly.
-    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page>;
-    /// The first pages mapped at or after `from` and before `end`, as many as lie in one table and
-    /// there is room for; returns how many.
-    // Bound: the room.
-    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> usize {
-        let (mut at, mut count) = (from, 0_usize);
-        for place in into {
-            let Some(page) = self.next_page(space, at, end) else { break };
-            at = page.address.saturating_add(neutrino_abi::memory::PAGE_SIZE);
-            *place = page;
-            count = count.saturating_add(1);
-        }
-        count
+    /// Looks for the first pages mapped at or after `from` and before `end`: as many as lie in one table
+    /// and there is room for. The search is short: it may end before it finds any.
+    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> Looked;
+    /// Looks for the first page of those.
+    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Found {
+        let mut page = [Page::default()];
+        let Looked { pages, until } = self.next_pages(space, from, end, &mut page);
+        let [page] = page;
+        if pages == 0 { Found::Nothing { until } } else { Found::Page(page) }
     }
 }
 
@@ -301,10 +344,10 @@ pub trait Devices {
     /// Asks another CPU to enter the kernel.
     fn reschedule(&mut self, cpu: usize);
     /// Waits until another CPU, which runs a thread, is about to enter the kernel, with the thread's
-    /// registers saved; if that was for a call or a fault, the thread makes it again when it runs
+    /// registers saved; if that was for a new call or a fault, the thread makes it again when it runs
     /// again, and if it was for a trap, its signal is told. What the CPU enters the kernel for follows
     /// as its next input.
-    fn stop_cpu(&mut self, cpu: usize) -> Option<SignalInfo>;
+    fn stop_cpu(&mut self, cpu: usize, call: CallUnderWay) -> Option<SignalInfo>;
     /// Masks or unmasks an interrupt line.
     fn mask_line(&mut self, line: u32);
     /// Unmasks it.

@@ -2,7 +2,7 @@
 
 use neutrino_abi::Errno;
 use neutrino_abi::handle::{SELF, SIDE_CHANNEL};
-use neutrino_abi::memory::{MapArgs, PAGE_SIZE, RemapArgs, map, object};
+use neutrino_abi::memory::{MapArgs, PAGE_SIZE, RemapArgs, USER_END, map, object};
 use neutrino_abi::process::able;
 
 use crate::Kernel;
@@ -10,6 +10,8 @@ use crate::call::Outcome;
 use crate::handles::{Handle, Target};
 use crate::ipc::reply::Direction;
 use crate::machine::{CopyFault, Machine, Place, SpaceSlot};
+use crate::memory::Mapped;
+use crate::step::Work;
 use crate::thread::ThreadId;
 
 impl Kernel {
@@ -46,12 +48,36 @@ impl Kernel {
         t: ThreadId,
         process: u32,
     ) -> Result<Outcome, Errno> {
-        self.needs(t, able::PROCESS)?;
-        self.handle_room(self.process_of(t), SIDE_CHANNEL)?;
-        let process = self.process_argument(self.process_of(t), process)?;
-        let old = self.processes[process].space.ok_or(Errno::ESRCH)?;
-        let space = self.memory.space_fork(m, old)?;
-        self.add_space(t, space)
+        let begun = core::mem::replace(&mut self.threads[t].work, Work::None);
+        let (parent, child, at) = match begun {
+            Work::Fork { parent, child, at } => (parent, child, at),
+            Work::None
+            | Work::Until(_)
+            | Work::Spawn { .. }
+            | Work::Populate { .. }
+            | Work::Receive { .. }
+            | Work::Free => {
+                self.needs(t, able::PROCESS)?;
+                self.handle_room(self.process_of(t), SIDE_CHANNEL)?;
+                let process = self.process_argument(self.process_of(t), process)?;
+                let parent = self.processes[process].space.ok_or(Errno::ESRCH)?;
+                let child = self.memory.space_create(m)?;
+                self.memory.space_share(parent);
+                (parent, child, 0)
+            }
+        };
+        let ended = match self.memory.space_fork(m, parent, child, at) {
+            Ok(at) if at < USER_END => {
+                return Ok(self.leave_off(t, Work::Fork { parent, child, at }));
+            }
+            Ok(_) => self.add_space(t, child),
+            Err(errno) => Err(errno),
+        };
+        self.memory.space_release(m, parent);
+        if ended.is_err() {
+            self.memory.space_release(m, child);
+        }
+        ended
     }
 
     /// `SpaceOf`.
@@ -74,12 +100,14 @@ impl Kernel {
         own: (u64, u64),
     ) -> Result<Outcome, Errno> {
         let (buffer, length) = own;
-        let from = Place { space: self.space_argument(t, space)?, address };
-        let to = Place { space: self.space(t), address: buffer };
-        match self.memory.copy(m, from, to, length) {
-            Ok(()) => Ok(Outcome::Value(length.cast_signed())),
-            Err(CopyFault::Source { done, .. }) if done > 0 => {
-                Ok(Outcome::Value(done.cast_signed()))
+        let before = self.reached(t, 0);
+        let at = |address: u64| address.wrapping_add(before);
+        let from = Place { space: self.space_argument(t, space)?, address: at(address) };
+        let to = Place { space: self.space(t), address: at(buffer) };
+        match self.memory.copy(m, from, to, length.saturating_sub(before)) {
+            Ok(done) => Ok(self.copied(t, before.saturating_add(done), length)),
+            Err(CopyFault::Source { done, .. }) if before.saturating_add(done) > 0 => {
+                Ok(Outcome::Value(before.saturating_add(done).cast_signed()))
             }
             Err(CopyFault::Source { .. } | CopyFault::Target { .. }) => Err(Errno::EFAULT),
         }
@@ -97,10 +125,12 @@ impl Kernel {
     ) -> Result<Outcome, Errno> {
         self.needs(t, able::PROCESS)?;
         let (buffer, length) = own;
-        let to = Place { space: self.space_argument(t, space)?, address };
-        let from = Place { space: self.space(t), address: buffer };
-        self.memory.copy_forced(m, from, to, length)?;
-        Ok(Outcome::Value(length.cast_signed()))
+        let before = self.reached(t, 0);
+        let at = |address: u64| address.wrapping_add(before);
+        let to = Place { space: self.space_argument(t, space)?, address: at(address) };
+        let from = Place { space: self.space(t), address: at(buffer) };
+        let done = self.memory.copy_forced(m, from, to, length.saturating_sub(before))?;
+        Ok(self.copied(t, before.saturating_add(done), length))
     }
 
     /// `SpaceMapping`.
@@ -144,6 +174,11 @@ impl Kernel {
         address: u64,
     ) -> Result<Outcome, Errno> {
         let arguments: MapArgs = self.load(m, Place { space: self.space(t), address })?;
+        if let Work::Populate { start, at } = self.threads[t].work {
+            let space = self.space_argument(t, space)?;
+            return Ok(self.populate(m, t, space, (start, at, arguments.length)));
+        }
+        self.threads[t].work = Work::None;
         if space == SELF {
             let MapArgs { address, length, flags, .. } = arguments;
             let is_fixed = flags & (map::FIXED | map::FIXED_NOREPLACE) == map::FIXED;
@@ -154,8 +189,30 @@ impl Kernel {
             0 => None,
             number => Some(self.handle_object(self.process_of(t), number)?),
         };
-        let mapped = self.memory.map(m, space, &arguments, object)?;
-        Ok(Outcome::Value(mapped.cast_signed()))
+        match self.memory.map(m, space, &arguments, object)? {
+            Mapped::NotYet => Ok(self.leave_off(t, Work::Until(0))),
+            Mapped::At(start) if arguments.flags & map::POPULATE != 0 => {
+                Ok(self.populate(m, t, space, (start, start, arguments.length)))
+            }
+            Mapped::At(start) => Ok(Outcome::Value(start.cast_signed())),
+        }
+    }
+
+    /// Makes pages of new memory present.
+    fn populate(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        space: SpaceSlot,
+        (start, at, length): (u64, u64, u64),
+    ) -> Outcome {
+        self.threads[t].work = Work::None;
+        let end = start.saturating_add(length);
+        let at = self.memory.populate(m, space, at, end);
+        if at < end {
+            return self.leave_off(t, Work::Populate { start, at });
+        }
+        Outcome::Value(start.cast_signed())
     }
 
     /// `MemRemap`.
@@ -217,13 +274,15 @@ impl Kernel {
     ) -> Result<Outcome, Errno> {
         let (object, offset) = from;
         let (address, length) = own;
+        let before = self.reached(t, 0);
         let id = self.handle_object(self.process_of(t), object)?;
-        let place = Place { space: self.space(t), address };
+        let place = Place { space: self.space(t), address: address.wrapping_add(before) };
+        let (offset, rest) = (offset.saturating_add(before), length.saturating_sub(before));
         let moved = match direction {
-            Direction::ToClient => self.memory.copy_from_object(m, id, offset, place, length),
-            Direction::FromClient => self.memory.copy_to_object(m, id, offset, place, length),
-        }?;
-        Ok(Outcome::Value(moved.cast_signed()))
+            Direction::ToClient => self.memory.copy_from_object(m, id, offset, place, rest),
+            Direction::FromClient => self.memory.copy_to_object(m, id, offset, place, rest),
+        };
+        self.moved(t, before, moved, length)
     }
 
     /// A handle more names an object.

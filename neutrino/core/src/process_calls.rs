@@ -14,6 +14,8 @@ use crate::process::{Life, Process, ProcessId};
 use crate::sched::End;
 use crate::signal::Holder;
 use crate::slab::Slot;
+use crate::step::price::{CLOSE_HANDLE, END_THREAD, HANDLE, SKIP_PAGE};
+use crate::step::{Budget, Work};
 use crate::thread::{Latch, Plain, State, ThreadId, slot};
 
 /// Whether exec closes a handle: it is marked so, or the new program could not know of it.
@@ -33,6 +35,24 @@ impl Kernel {
         t: ThreadId,
         address: u64,
     ) -> Result<Outcome, Errno> {
+        let begun = core::mem::replace(&mut self.threads[t].work, Work::None);
+        let made = self.process_make(m, t, address, &begun);
+        if made.is_err()
+            && let Work::Spawn { child, .. } = begun
+        {
+            self.process_unmake(m, child);
+        }
+        made
+    }
+
+    /// Makes a process, or goes on with one that was begun. What fails leaves that as it is.
+    fn process_make(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        address: u64,
+        begun: &Work,
+    ) -> Result<Outcome, Errno> {
         self.needs(t, able::PROCESS)?;
         let arguments: ProcessArgs = self.load(m, Place { space: self.space(t), address })?;
         let caller = self.process_of(t);
@@ -41,28 +61,57 @@ impl Kernel {
             0 => None,
             number => Some(self.handle_process(caller, number)?),
         };
-        if arguments.pid == 0 || self.process_by_pid(arguments.pid).is_some() {
-            return Err(Errno::EINVAL);
-        }
         self.handle_room(caller, SIDE_CHANNEL)?;
-        let new = self.process_like(parent, &arguments, t);
-        let id = self.process_insert(new).ok_or(Errno::EAGAIN)?;
-        let filled = match parent {
-            Some(parent) => self.handles_clone(parent, id),
-            None => self.handles_first(id),
+        let (child, from) = match *begun {
+            Work::Spawn { child, from } => (child, Some(from)),
+            Work::None
+            | Work::Until(_)
+            | Work::Fork { .. }
+            | Work::Populate { .. }
+            | Work::Receive { .. }
+            | Work::Free => {
+                let pid = arguments.pid;
+                if pid == 0 || self.process_by_pid(pid).is_some() {
+                    return Err(Errno::EINVAL);
+                }
+                let new = self.process_like(parent, &arguments, t);
+                let child = self.process_insert(new).ok_or(Errno::EAGAIN)?;
+                (child, HandlePlace::from_number(0))
+            }
         };
-        if let Err(errno) = filled {
-            self.handles_close(m, id);
-            self.processes[id].life = Life::Dead;
-            self.process_free(id);
-            return Err(errno);
+        let filled = match (parent, from) {
+            (Some(parent), Some(from)) => self.handles_clone(parent, child, from),
+            (Some(_), None) => Ok(None),
+            (None, _) => self.handles_first(child).map(|()| None),
+        };
+        match filled {
+            Ok(Some(from)) => return Ok(self.leave_off(t, Work::Spawn { child, from })),
+            Ok(None) => {}
+            Err(errno) => {
+                if !matches!(begun, Work::Spawn { .. }) {
+                    self.process_unmake(m, child);
+                }
+                return Err(errno);
+            }
         }
         // Commit: nothing below fails.
-        self.processes[id].space = Some(space);
+        self.processes[child].space = Some(space);
         self.memory.space_share(space);
-        let handle = Handle { target: Target::Process(id), flags: 0 };
-        self.processes[id].references = 1;
+        let handle = Handle { target: Target::Process(child), flags: 0 };
+        self.processes[child].references = 1;
         self.handle_add(caller, SIDE_CHANNEL, handle).map(Outcome::value)
+    }
+
+    /// Takes back a process that no handle names and that has no threads.
+    pub(crate) fn process_unmake(&mut self, m: &mut impl Machine, id: ProcessId) {
+        let mut from = HandlePlace::from_number(0);
+        // Bound: its handles.
+        while from.is_some() {
+            from = self.handles_close_if(m, id, from, |_| true);
+            self.memory.set_budget(Budget::ENTRY);
+        }
+        self.processes[id].life = Life::Dead;
+        self.process_free(id);
     }
 
     fn process_like(
@@ -115,14 +164,24 @@ impl Kernel {
         added.map(drop)
     }
 
-    /// Gives a child what its parent has open.
-    // Bound: the parent's handles.
-    fn handles_clone(&mut self, parent: ProcessId, child: ProcessId) -> Result<(), Errno> {
-        let mut from = HandlePlace::from_number(0);
+    /// Gives a child what its parent has open from a place on, as far as the budget allows, and tells
+    /// where it goes on.
+    // Bound: the parent's handles, and the budget.
+    fn handles_clone(
+        &mut self,
+        parent: ProcessId,
+        child: ProcessId,
+        start: HandlePlace,
+    ) -> Result<Option<HandlePlace>, Errno> {
+        let mut from = Some(start);
         while let Some(start) = from {
+            if self.memory.is_spent() {
+                break;
+            }
             let table = &self.processes[parent].handles;
-            let Some((place, handle)) = table.next(&self.chunks, start) else { break };
+            let Some((place, handle)) = table.next(&self.chunks, start) else { return Ok(None) };
             from = place.next();
+            self.memory.spend(HANDLE);
             let is_shared = matches!(handle.target, Target::Connection(_) | Target::Object(_));
             if !is_shared || u32::from(handle.flags) & COF_NOSHARE != 0 {
                 continue;
@@ -132,31 +191,35 @@ impl Kernel {
             }
             self.target_share(handle.target);
         }
-        Ok(())
+        Ok(from)
     }
 
-    /// Closes handles of a process: all, or those that exec closes.
-    // Bound: its handles.
+    /// Closes handles of a process, all or those that exec closes, from a place on as far as the
+    /// budget allows, and tells where it goes on.
+    // Bound: its handles, and the budget.
     fn handles_close_if(
         &mut self,
         m: &mut impl Machine,
         id: ProcessId,
+        start: Option<HandlePlace>,
         closes: impl Fn(&Handle) -> bool,
-    ) {
-        let mut from = HandlePlace::from_number(0);
+    ) -> Option<HandlePlace> {
+        let mut from = start;
         while let Some(start) = from {
+            if self.memory.is_spent() {
+                break;
+            }
             let table = &self.processes[id].handles;
-            let Some((place, handle)) = table.next(&self.chunks, start) else { break };
+            let (place, handle) = table.next(&self.chunks, start)?;
             from = place.next();
+            self.memory.spend(SKIP_PAGE);
             if closes(&handle) {
                 self.handle_take(id, place);
                 self.target_release(m, handle.target);
+                self.memory.spend(CLOSE_HANDLE);
             }
         }
-    }
-
-    fn handles_close(&mut self, m: &mut impl Machine, id: ProcessId) {
-        self.handles_close_if(m, id, |_| true);
+        from
     }
 
     /// `ProcessExec`.
@@ -176,16 +239,22 @@ impl Kernel {
         if !matches!(self.processes[id].life, Life::Alive | Life::Stopped) {
             return Err(Errno::ESRCH);
         }
-        // Commit: nothing below fails.
-        // Bound: the threads of the process.
+        // Bound: the threads of the process, and the budget.
         while let Some(other) = self.other_thread(id, survivor) {
+            if self.memory.is_spent() {
+                return Ok(self.leave_off(t, Work::Until(0)));
+            }
             self.thread_end(m, other);
+            self.memory.spend(END_THREAD);
         }
+        if let Some(left) = self.handles_close_rest(m, t, id, ends_at_exec) {
+            return Ok(left);
+        }
+        // Commit: nothing below fails.
         self.unlink(m, survivor);
         self.take_off(m, survivor);
         self.transition(survivor, State::Stopped);
         self.stop_serving(survivor);
-        self.handles_close_if(m, id, ends_at_exec);
         self.memory.space_share(space);
         if let Some(old) = self.processes[id].space.replace(space) {
             self.memory.space_release(m, old);
@@ -205,6 +274,25 @@ impl Kernel {
         self.settle(m, survivor);
         self.make_ready(survivor, End::Back);
         Ok(Outcome::DONE)
+    }
+
+    /// Closes handles of a process in as many parts as it takes, and before the last part of a call;
+    /// how this part ends, if it is not that.
+    fn handles_close_rest(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        id: ProcessId,
+        closes: impl Fn(&Handle) -> bool,
+    ) -> Option<Outcome> {
+        let reached = u32::try_from(self.reached(t, 0)).unwrap_or(u32::MAX);
+        let start = HandlePlace::from_number(reached);
+        let from = self.handles_close_if(m, id, start, closes);
+        if from.is_none() && !self.memory.is_spent() {
+            return None;
+        }
+        let at = from.map_or(u64::MAX, |place| place.number().into());
+        Some(self.leave_off(t, Work::Until(at)))
     }
 
     fn other_thread(&self, id: ProcessId, survivor: ThreadId) -> Option<ThreadId> {
@@ -291,13 +379,22 @@ impl Kernel {
         if self.processes[id].life == Life::Dead {
             return Ok(Outcome::DONE);
         }
-        self.processes[id].life = Life::Ending;
-        // Bound: its threads.
-        self.each_thread(id, |kernel, t| kernel.threads[t].plain = Plain::NO);
-        while let Some(thread) = self.processes[id].threads.first() {
-            self.thread_end(m, thread);
+        if self.processes[id].life != Life::Ending {
+            self.processes[id].life = Life::Ending;
+            // Bound: its threads.
+            self.each_thread(id, |kernel, t| kernel.threads[t].plain = Plain::NO);
         }
-        self.handles_close(m, id);
+        // Bound: its threads, and the budget.
+        while let Some(thread) = self.processes[id].threads.first() {
+            if self.memory.is_spent() {
+                return Ok(self.leave_off(t, Work::Until(0)));
+            }
+            self.thread_end(m, thread);
+            self.memory.spend(END_THREAD);
+        }
+        if let Some(left) = self.handles_close_rest(m, t, id, |_| true) {
+            return Ok(left);
+        }
         self.forget(Holder::Process(id), u64::MAX);
         if let Some(space) = self.processes[id].space.take() {
             self.memory.space_release(m, space);

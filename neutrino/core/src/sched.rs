@@ -6,6 +6,7 @@ use crate::machine::{Machine, ThreadSlot};
 use crate::process::Life;
 use crate::slab::Maybe;
 use crate::smp::Attention;
+use crate::step::Work;
 use crate::thread::{Asked, Hold, NO_EXTRA, Plain, Policy, Priority, State, Takes, ThreadId, slot};
 
 /// The end of a slice that another CPU has ended.
@@ -171,7 +172,8 @@ impl Kernel {
             || !thread.mutexes.is_empty()
             || !self.may_run(t)
             || self.deliverable(t) != 0
-            || !self.waits_plainly(t);
+            || !self.waits_plainly(t)
+            || thread.work != Work::None;
         if special { Plain::NO } else { Plain::of(thread.policy, thread.cpu) }
     }
 

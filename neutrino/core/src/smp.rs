@@ -10,10 +10,11 @@ use neutrino_abi::Errno;
 
 use crate::Kernel;
 use crate::limits::CPUS;
-use crate::machine::Machine;
+use crate::machine::{CallUnderWay, Machine, ThreadSlot};
 use crate::partition::Rank;
 use crate::sched::{End, TOLD};
 use crate::slab::Maybe;
+use crate::step::Work;
 use crate::thread::{Plain, Policy, Priority, State, ThreadId};
 
 /// CPUs, one bit each.
@@ -48,6 +49,12 @@ impl Kernel {
     #[must_use]
     pub const fn cpu_count(&self) -> usize {
         self.online
+    }
+
+    /// The thread that a CPU runs.
+    #[must_use]
+    pub fn running_on(&self, cpu: usize) -> Option<ThreadSlot> {
+        self.cpus.get(cpu)?.current.get().map(crate::thread::slot)
     }
 
     fn online_mask(&self) -> RunMask {
@@ -88,7 +95,9 @@ impl Kernel {
         // Another CPU is on its way into the kernel then, and chooses.
         own.attention = if is_other { Attention::Asked } else { own.attention };
         self.unsettled = true;
-        if is_other && let Some(trap) = m.stop_cpu(cpu) {
+        let has_begun = self.threads[t].work != Work::None;
+        let call = if has_begun { CallUnderWay::Begun } else { CallUnderWay::New };
+        if is_other && let Some(trap) = m.stop_cpu(cpu, call) {
             self.trap_later(t, &trap);
         }
     }

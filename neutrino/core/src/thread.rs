@@ -14,7 +14,7 @@ use crate::ipc::pulse::PulseId;
 use crate::ipc::transfer::Buffer;
 use crate::list::{Link, List};
 use crate::machine::{Machine, SpaceSlot, ThreadSlot};
-use crate::memory::FutexKey;
+use crate::memory::{Dying, FutexKey};
 use crate::mutex::{Mutex, MutexId};
 use crate::partition;
 use crate::poll::{Poll, PollNode};
@@ -23,6 +23,7 @@ use crate::signal::Pending;
 use crate::slab::{Id, Maybe, Slot};
 use crate::smp::RunMask;
 use crate::sporadic::SporadicId;
+use crate::step::Work;
 use crate::time::deadline::{Deadline, Position};
 
 /// Index of a [`Thread`].
@@ -351,6 +352,11 @@ pub struct Thread {
     pub(crate) mutexes: List<Mutex, crate::mutex::Owned>,
     pub(crate) polls: List<PollNode, crate::poll::ByThread>,
 
+    /// What its call has yet to do; while there is something, it runs in the kernel only.
+    pub(crate) work: Work,
+    /// What it let go and has to free before it returns to user space.
+    pub(crate) dying: Dying,
+
     // Time-outs.
     pub(crate) timeout: Option<Timeout>,
     pub(crate) deadline: Option<Deadline>,
@@ -415,6 +421,8 @@ impl Slot for Thread {
         extra: NO_EXTRA,
         mutexes: List::EMPTY,
         polls: List::EMPTY,
+        work: Work::None,
+        dying: Dying::NOTHING,
         timeout: None,
         deadline: None,
         position: Position::NONE,

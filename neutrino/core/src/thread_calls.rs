@@ -175,6 +175,7 @@ impl Kernel {
     /// Ends a thread: wakes who waits for its word, passes on its mutexes, and frees it.
     pub(crate) fn thread_end(&mut self, m: &mut impl Machine, t: ThreadId) {
         self.give_up(m, t);
+        self.abandon_work(m, t);
         if self.threads[t].state == State::Ready {
             self.dequeue(t);
         }
@@ -249,7 +250,11 @@ impl Kernel {
                 self.threads[target].name = name;
                 self.trace_thread(target, Kind::ThreadName);
             }
-            thread_ctl::HOLD => self.thread_hold(m, target),
+            thread_ctl::HOLD => {
+                self.thread_hold(m, target);
+                let begun = self.threads[target].work;
+                self.pass_on(m, target, &begun);
+            }
             thread_ctl::CONTINUE => {
                 self.threads[target].hold = Hold::No;
                 if self.threads[target].state == State::Stopped {

@@ -7,8 +7,9 @@ use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_core_explored::limits::{CPUS, THREADS};
 use neutrino_core_explored::machine::{
-    Access, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange,
-    Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
+    Access, CallUnderWay, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Looked, Page,
+    PageTables, PhysicalRange, Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot,
+    UserMemory,
 };
 
 /// Where the memory begins.
@@ -206,8 +207,8 @@ impl PageTables for ModelMachine {
     fn lookup(&self, _: SpaceSlot, _: u64) -> Option<Page> {
         None
     }
-    fn next_page(&self, _: SpaceSlot, _: u64, _: u64) -> Option<Page> {
-        None
+    fn next_pages(&self, _: SpaceSlot, _: u64, end: u64, _: &mut [Page]) -> Looked {
+        Looked { pages: 0, until: end }
     }
 }
 
@@ -221,7 +222,7 @@ impl Devices for ModelMachine {
     fn reschedule(&mut self, cpu: usize) {
         self.asked[cpu] = true;
     }
-    fn stop_cpu(&mut self, cpu: usize) -> Option<SignalInfo> {
+    fn stop_cpu(&mut self, cpu: usize, _: CallUnderWay) -> Option<SignalInfo> {
         (self.asked[cpu], self.stopped[cpu]) = (true, true);
         None
     }

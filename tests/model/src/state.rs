@@ -1,6 +1,6 @@
 //! A state: the kernel, its machine, and what threads keep in mind.
 
-use neutrino_abi::calls::Call;
+use neutrino_abi::calls::{Call, Frame};
 use neutrino_abi::process::{ProcessArgs, ThreadArgs};
 use neutrino_abi::sched::SchedParam;
 use neutrino_abi::signal::{disposition, number};
@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// By thread: rcvids of messages that it received and has not answered.
     held: [[u64; HELD]; THREADS],
     doing: [Doing; THREADS],
+    /// The last call of each thread, for those that are not finished.
+    calls: [Option<Frame>; THREADS],
     /// The handle of the second process.
     process: u32,
     configuration: &'static Configuration,
@@ -45,6 +47,7 @@ impl Clone for State {
         self.running = source.running;
         self.held = source.held;
         self.doing = source.doing;
+        self.calls = source.calls;
         self.process = source.process;
         self.configuration = source.configuration;
         self.is_general = source.is_general;
@@ -76,9 +79,18 @@ impl State {
         let mut running = [None; CPUS];
         running[0] = kernel.enter(&mut machine, 0, Input::Reschedule);
         let (held, doing, process) = ([[0; HELD]; THREADS], [Doing::Else; THREADS], 0);
-        let is_general = false;
-        let mut state =
-            Self { kernel, machine, running, held, doing, process, configuration, is_general };
+        let (calls, is_general) = ([None; THREADS], false);
+        let mut state = Self {
+            kernel,
+            machine,
+            running,
+            held,
+            doing,
+            calls,
+            process,
+            configuration,
+            is_general,
+        };
         state.set_up();
         state
     }
@@ -165,6 +177,9 @@ impl State {
     /// The move that a step is, and who makes it.
     fn mover(&self, step: Step) -> Option<(Move, u16)> {
         let Event::Move(number) = step.event() else { return None };
+        if self.unfinished(step.cpu()).is_some() {
+            return None;
+        }
         let made = self.moves(step.cpu()).get(number)?;
         Some((*made, self.running[step.cpu()]?.0))
     }
@@ -173,13 +188,15 @@ impl State {
     pub(crate) fn possible(&self) -> Vec<Step> {
         let mut possible = Vec::new();
         for cpu in 0..self.configuration.cpus {
-            for (number, step) in self.moves(cpu).iter().enumerate() {
+            let unfinished = self.unfinished(cpu).is_some();
+            for (number, step) in self.moves(cpu).iter().enumerate().filter(|_| !unfinished) {
                 if self.running[cpu].is_some_and(|caller| self.is_possible(*step, caller)) {
                     possible.push(Step::new(cpu, Event::Move(number)));
                 }
             }
             let machine = &self.machine;
             let events = [
+                (Event::GoOn, self.unfinished(cpu).is_some()),
                 (Event::Timer, machine.armed[cpu] != u64::MAX),
                 (Event::Asked, machine.asked[cpu]),
                 (Event::Late, machine.stopped[cpu]),
@@ -188,6 +205,11 @@ impl State {
             possible.extend(events.map(|(event, _)| Step::new(cpu, event)));
         }
         possible
+    }
+
+    /// The thread that a CPU runs, if its call has another part.
+    fn unfinished(&self, cpu: usize) -> Option<ThreadSlot> {
+        self.running[cpu].filter(|thread| self.kernel.is_unfinished(*thread))
     }
 
     fn is_possible(&self, step: Move, caller: ThreadSlot) -> bool {
@@ -245,7 +267,14 @@ impl State {
         for (asked, stopped) in self.machine.asked.into_iter().zip(self.machine.stopped) {
             minds = minds << 2 | u64::from(asked) << 1 | u64::from(stopped);
         }
-        mix(core, minds)
+        let mut all = mix(core, minds);
+        for (slot, frame) in (0..).zip(self.calls) {
+            if let Some(frame) = frame.filter(|_| self.kernel.is_unfinished(ThreadSlot(slot))) {
+                let call = mix(all, frame.number);
+                all = frame.arguments.iter().fold(call, |all, word| mix(all, *word));
+            }
+        }
+        all
     }
 
     /// Makes a step without a look at what comes of it.
@@ -259,6 +288,7 @@ impl State {
     pub(crate) fn tell(&self, step: Step) -> String {
         let what = match (self.mover(step), step.event()) {
             (Some((made, who)), _) => format!("thread {who}: {made:?}"),
+            (None, Event::GoOn) => "the call goes on".into(),
             (None, Event::Asked) => "enters as it was asked to".into(),
             (None, Event::Late) => "a call of a thread that was taken off".into(),
             (None, Event::Timer | Event::Move(_)) => "the timer".into(),
@@ -319,9 +349,20 @@ impl State {
                 self.machine.asked[cpu] = false;
                 self.enter(cpu, Input::Reschedule);
             }
+            Event::GoOn => return self.go_on(cpu),
             Event::Late => self.enter(cpu, Input::Call(Call::SchedYield {}.encode())),
         }
         Made { caller: 0, step: None, result: None, answered: None }
+    }
+
+    /// Another part of the call that a CPU's thread has not finished.
+    fn go_on(&mut self, cpu: usize) -> Made {
+        let caller = self.unfinished(cpu).map_or(0, |thread| thread.0);
+        if let Some(frame) = self.calls[usize::from(caller)] {
+            self.enter(cpu, Input::Call(frame));
+        }
+        let result = self.machine.given().iter().rev().find(|given| given.0 == caller);
+        Made { caller, step: None, result: result.map(|given| given.1), answered: None }
     }
 
     fn step(&mut self, step: Step) -> Made {
@@ -364,6 +405,7 @@ impl State {
         let frame = step.call(&Caller { slot: caller, rcvid, now, tid, process }).encode();
         let [_, _, words @ .., _, _] = frame.arguments;
         self.machine.set_registers_of_call(caller, words);
+        self.calls[usize::from(caller)] = Some(frame);
         self.enter(cpu, Input::Call(frame));
         let result = self.machine.given().iter().rev().find(|given| given.0 == caller);
         let answered = step.answers().filter(|_| waits).map(|_| client);

@@ -9,6 +9,8 @@ pub(crate) struct Step(u8);
 pub(crate) enum Event {
     /// The thread that runs there makes one of the moves of its role.
     Move(usize),
+    /// The call of the thread that runs there goes on.
+    GoOn,
     /// The CPU's timer interrupts.
     Timer,
     /// The CPU enters as it was asked to.
@@ -20,6 +22,7 @@ pub(crate) enum Event {
 const TIMER: u8 = 63;
 const ASKED: u8 = 62;
 const LATE: u8 = 61;
+const GO_ON: u8 = 60;
 const CPU: u8 = 64;
 
 impl Step {
@@ -29,12 +32,13 @@ impl Step {
     pub(crate) fn new(cpu: usize, event: Event) -> Self {
         let low = match event {
             Event::Move(number) => {
-                assert!(number < usize::from(LATE), "a role has too many moves");
+                assert!(number < usize::from(GO_ON), "a role has too many moves");
                 number as u8
             }
             Event::Timer => TIMER,
             Event::Asked => ASKED,
             Event::Late => LATE,
+            Event::GoOn => GO_ON,
         };
         Self(cpu as u8 * CPU + low)
     }
@@ -48,6 +52,7 @@ impl Step {
             TIMER => Event::Timer,
             ASKED => Event::Asked,
             LATE => Event::Late,
+            GO_ON => Event::GoOn,
             number => Event::Move(usize::from(number)),
         }
     }

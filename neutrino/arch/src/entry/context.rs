@@ -195,8 +195,9 @@ impl CallFrame {
     #[inline(always)]
     fn word(self, offset: usize) -> u64 {
         let word = self.frame.wrapping_byte_add(offset).cast::<u64>();
-        // SAFETY: `syscall_entry` is the only maker of a `CallFrame`: the pointer leads to a frame in
-        // the table of contexts, which is never freed, and every offset used is one of its words.
+        // SAFETY: `syscall_entry` and `Contexts::call_frame` make `CallFrame`s: the pointer leads to a
+        // frame in the table of contexts, which is never freed, and every offset used is one of its
+        // words.
         unsafe { word.read() }
     }
 }
@@ -403,6 +404,12 @@ impl Contexts {
     #[inline(always)]
     pub(crate) fn home(&mut self, thread: ThreadSlot) -> &mut Home {
         &mut self.get_mut(thread).home
+    }
+
+    /// The call that a thread made.
+    pub(crate) fn call_frame(&self, thread: ThreadSlot) -> CallFrame {
+        let frame = &self.get(thread).frame;
+        CallFrame::new(&raw const *frame, frame.rax, frame.rdi, frame.rsi)
     }
 
     /// Copies the registers that carry messages, one by one: six at once do not fit in registers.

@@ -70,6 +70,8 @@ pub(crate) struct System {
 /// The kernel lock.
 pub(crate) static SYSTEM: KernelLock<Option<System>> = KernelLock::new(None);
 
+/// Beside the address of a context: its thread's call is not finished.
+const AGAIN: u64 = 1;
 const FIRST_INTERRUPT: u64 = 32;
 const DEVICE_NOT_AVAILABLE: u64 = 7;
 const PAGE_FAULT: u64 = 14;
@@ -115,11 +117,26 @@ impl System {
     fn leave(&mut self, cpu: usize, next: Option<ThreadSlot>) -> u64 {
         self.machine.spaces.settle();
         match next {
+            Some(thread) if self.kernel.is_unfinished(thread) => {
+                self.machine.switch(cpu, thread) | AGAIN
+            }
             Some(thread) => self.machine.switch(cpu, thread),
             None => {
                 self.machine.rest(cpu);
                 0
             }
+        }
+    }
+
+    /// Goes on with the call of the thread that runs, which it makes once more for that.
+    fn again(&mut self, cpu: usize) -> u64 {
+        match self.kernel.running_on(cpu) {
+            Some(thread) if self.kernel.is_unfinished(thread) => {
+                let frame = self.machine.contexts.call_frame(thread);
+                self.call(cpu, &frame)
+            }
+            // Another CPU took the thread off, or ended it.
+            Some(_) | None => self.run(cpu, Input::Reschedule),
         }
     }
 
@@ -208,6 +225,14 @@ fn words(context: u64, words: WordsOf, call: &CallFrame) -> u64 {
     }
 }
 
+/// The next part of the running thread's call: interrupts were let come before.
+#[unsafe(no_mangle)]
+extern "C" fn enter_again() -> u64 {
+    let cpu = percpu::index();
+    let mut guard = SYSTEM.lock();
+    guard.as_mut().map_or(0, |system| system.again(cpu))
+}
+
 /// What a trap of user code is.
 enum Trap {
     /// The first use of floating point.
@@ -251,13 +276,18 @@ extern "C" fn enter_trap(frame: &Frame) -> u64 {
     }
 }
 
-/// An interrupt of the idle loop.
+/// An interrupt of the idle loop, or between two parts of a call.
 #[unsafe(no_mangle)]
 extern "C" fn enter_idle(vector: u64) -> u64 {
     let cpu = percpu::index();
     let mut guard = SYSTEM.lock();
     let Some(system) = guard.as_mut() else { return 0 };
-    u8::try_from(vector).ok().and_then(|vector| system.interrupt(cpu, vector)).unwrap_or(0)
+    let vector = u8::try_from(vector).unwrap_or(0);
+    match system.interrupt(cpu, vector) {
+        Some(context) => context,
+        None if system.kernel.running_on(cpu).is_some() => system.run(cpu, Input::Reschedule),
+        None => 0,
+    }
 }
 
 fn page_fault(error: u64) -> Input {

@@ -63,7 +63,7 @@ syscall_unknown:
     sysretq
 .size syscall_foreign, . - syscall_foreign
 
-// rax: the context to go on with, or 0 for none. rcx: the context that has its words (rdx, r10, r8, r9,
+// rax: the context to go on with, or 0 for none, or with bit 0 set if its call is not finished. rcx: the context that has its words (rdx, r10, r8, r9,
 // r12, r13): the same, or that of a thread whose message it gets.
 //
 // A frame that SYSCALL made has a canonical return address, so that SYSRET cannot fault in ring 0:
@@ -74,6 +74,8 @@ leave_kernel:
     mov rcx, rax
 .globl leave_kernel_pair
 leave_kernel_pair:
+    test al, 1
+    jnz go_on
     test rax, rax
     jz idle
 .globl leave_kernel_words
@@ -108,6 +110,19 @@ leave_by_iret:
     swapgs
     iretq
 .size leave_kernel, . - leave_kernel
+
+// The running thread's call has another part. Interrupts come between the two instructions behind STI,
+// and forget where they were.
+.type go_on, @function
+go_on:
+    mov rsp, gs:[16]
+    xor ebp, ebp
+    sti
+    nop
+    cli
+    call enter_again
+    jmp leave_kernel
+.size go_on, . - go_on
 
 .type idle, @function
 idle:

@@ -1,9 +1,10 @@
 // Exceptions and interrupts: SDM vol. 3, chapter 6 (6.14 for 64-bit mode).
 //
 // From user space the CPU pushes onto TSS.RSP0, which is the end of the running thread's context, so
-// that the frame is in its place already. From ring 0 it is the idle loop's interrupt, which forgets
-// where it was, or a bug. NMI, #DF and #MC run on stacks of their own and never return; they make no
-// assumption about GS. #DB has its own stack too, as it can follow `mov ss` into the kernel.
+// that the frame is in its place already. From ring 0 it is an interrupt of the idle loop or between
+// two parts of a call, which forgets where it was, or a bug. NMI, #DF and #MC run on stacks of their
+// own and never return; they make no assumption about GS. #DB has its own stack too, as it can follow
+// `mov ss` into the kernel.
 //
 // On the stack at `trap_common`: vector, error code, rip, cs, rflags, rsp, ss.
 

@@ -17,7 +17,7 @@ use core::arch::asm;
 
 use neutrino_abi::memory::USER_END;
 use neutrino_core::limits::{CPUS, SPACES};
-use neutrino_core::machine::{FrameNumber, Page, PageRights, SpaceSlot};
+use neutrino_core::machine::{FrameNumber, LOOKS, Looked, Page, PageRights, SpaceSlot};
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
 
@@ -465,20 +465,24 @@ impl Spaces {
         (entry & PRESENT != 0).then(|| page_of(address, entry))
     }
 
-    /// The first pages mapped at or after `from` and before `end` that lie in one table.
+    /// The first pages mapped at or after `from` and before `end` that lie in one table, if a short
+    /// search finds them.
     pub(crate) fn next_pages(
         &self,
         space: SpaceSlot,
         from: u64,
         end: u64,
         into: &mut [Page],
-    ) -> usize {
-        let Some(root) = self.root(space) else { return 0 };
-        let end = end.min(USER_END);
+    ) -> Looked {
+        let nothing = Looked { pages: 0, until: end };
+        let Some(root) = self.root(space) else { return nothing };
+        let last = end.min(USER_END);
         let mut address = from & !(PAGE - 1);
-        // Bound: one turn per entry of the tables on the way; no table is empty, so four tables at
-        // most are passed before a page is found, or the end.
-        'descend: while address < end {
+        // Bound: TURNS.
+        'descend: for _ in 0..TURNS {
+            if address >= last {
+                return nothing;
+            }
             let mut table = root;
             for level in MIDDLE {
                 match below(Place::at(table, level, address)) {
@@ -489,17 +493,17 @@ impl Spaces {
                     }
                 }
             }
-            let stop = MIDDLE[2].next(address).min(end);
-            let found = pages_of(direct_map::address(table), (address, stop), into);
-            if found != 0 {
-                return found;
-            }
-            address = stop;
+            let stop = MIDDLE[2].next(address).min(last).min(address + LOOKS * PAGE);
+            let pages = pages_of(direct_map::address(table), (address, stop), into);
+            let full = into.last().filter(|_| pages == into.len()).map(|page| page.address + PAGE);
+            return Looked { pages, until: full.unwrap_or(if stop == last { end } else { stop }) };
         }
-        0
+        Looked { pages: 0, until: if address < last { address } else { end } }
     }
 }
 
+/// Entries of upper tables that a search for pages passes.
+const TURNS: usize = 12;
 /// Entries that are looked at together: most of a sparse table is absent.
 const GROUP: usize = 8;
 
@@ -507,7 +511,7 @@ const GROUP: usize = 8;
 fn pages_of(table: u64, (start, stop): (u64, u64), into: &mut [Page]) -> usize {
     let mut address = start;
     let mut found = 0;
-    // Bound: the 512 entries of the table.
+    // Bound: LOOKS.
     while address < stop {
         let index = LEAF.index(address);
         if index.is_multiple_of(GROUP) && is_group_absent(table, index) {

@@ -19,6 +19,7 @@ use crate::process::{Process, ProcessId};
 use crate::signal::Pending;
 use crate::slab::{Id, Maybe};
 use crate::sporadic::Sporadic;
+use crate::step::Work;
 use crate::thread::{Policy, Queue, Sending, State, Thread, ThreadId};
 use crate::thread_calls::policy_number;
 use crate::time::deadline::Who;
@@ -269,6 +270,9 @@ impl Walk<'_> {
         }
         if kernel.online > 1 {
             self.words(&[thread.cpu.into(), thread.run_mask.into()]);
+        }
+        if thread.work != Work::None {
+            (thread.work, thread.dying).hash(&mut self.mix);
         }
         thread.extra.hash(&mut self.mix);
         (thread.mask, thread.saved_mask, thread.latch).hash(&mut self.mix);

@@ -11,10 +11,12 @@ use core::hash::{Hash, Hasher};
 use crate::Kernel;
 use crate::cpu::Cpu;
 use crate::handles::{Place, Target};
+use crate::ipc::channel::Channel;
 use crate::ipc::connection::{ConnectionId, Phase};
 use crate::ipc::event::Action;
 use crate::list::List;
 use crate::smp::Attention;
+use crate::step::Work;
 use crate::thread::{NO_EXTRA, Plain, Priority, Queue, Server, State, Takes, Thread, ThreadId};
 
 pub use view::{ThreadView, Waits};
@@ -45,6 +47,7 @@ impl Kernel {
         self.check_extras()?;
         self.check_sporadics()?;
         self.check_partitions()?;
+        self.check_work()?;
         claim(self.monitor.inversions == 0, "I10: the monitor has counted an inversion")
     }
 
@@ -96,10 +99,20 @@ impl Kernel {
         claim(queued == should, "I3: a thread is on no queue, or on two")
     }
 
+    /// Whether a thread was called to take what is queued on a channel.
+    fn is_receiver_on_its_way(&self, channel: &Channel) -> bool {
+        self.threads.iter().any(|(_, thread)| {
+            thread.process == channel.process
+                && matches!(thread.work, Work::Receive { chid, .. } if chid == channel.chid)
+        })
+    }
+
     /// I5, and the order of the queues.
     fn check_channels(&self) -> Verdict {
         for (_, channel) in self.channels.iter() {
-            let waits = !channel.receivers.is_empty() && !channel.senders.is_empty();
+            let waits = !channel.receivers.is_empty()
+                && !channel.senders.is_empty()
+                && !self.is_receiver_on_its_way(channel);
             claim(!waits, "I5: a sender and a receiver wait for each other")?;
             let takes_pulses = !channel.receivers.is_empty() || !channel.pulse_receivers.is_empty();
             let waits = takes_pulses && !channel.pulses.is_empty();
@@ -284,6 +297,13 @@ impl Kernel {
         claim(right, "a thread that does not wait has a deadline")
     }
 
+    /// I13.
+    fn check_work(&self) -> Verdict {
+        let waits = |thread: &Thread| thread.work != Work::None && thread.state.is_blocked();
+        let wrong = self.threads.iter().any(|(_, thread)| waits(thread));
+        claim(!wrong, "I13: a thread waits before its call is finished")
+    }
+
     /// I9.
     fn check_plain(&self) -> Verdict {
         let right = self
@@ -423,12 +443,6 @@ impl Kernel {
         let before = self.monitor.inversions;
         self.watch_inversions(0);
         self.monitor.inversions.wrapping_sub(before)
-    }
-
-    /// The thread that a CPU runs; for tests.
-    #[must_use]
-    pub fn running_on(&self, cpu: usize) -> Option<crate::machine::ThreadSlot> {
-        self.cpus.get(cpu)?.current.get().map(crate::thread::slot)
     }
 
     /// The server-side number of a thread's connection; for tests.

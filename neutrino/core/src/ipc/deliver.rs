@@ -19,6 +19,17 @@ pub(crate) struct Into {
     pub(crate) receiver: ThreadId,
     pub(crate) buffer: Buffer,
     pub(crate) info: u64,
+    /// Bytes of it that are there already.
+    pub(crate) copied: u64,
+}
+
+/// How much of a message a receiver has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// All; this is its number.
+    Whole { rcvid: u64 },
+    /// So many bytes.
+    Part(u64),
 }
 
 impl Kernel {
@@ -55,8 +66,8 @@ impl Kernel {
         self.refresh(m, receiver);
     }
 
-    /// Moves the message of `client` (which is on no queue) to a receiver; on success the client
-    /// waits for the reply and the rcvid comes back.
+    /// Moves the message of `client` (which is on no queue) to a receiver, or what is left of it, as
+    /// far as the budget allows. When all of it is there the client waits for the reply.
     ///
     /// # Errors
     /// The side whose memory is bad; nothing has changed.
@@ -67,14 +78,19 @@ impl Kernel {
         sending: &Sending,
         channel: ChannelId,
         into: &Into,
-    ) -> Result<u64, Side> {
+    ) -> Result<Handed, Side> {
         let receiver = into.receiver;
         let moved = if sending.message.is_words() {
             sending.message.length
         } else {
-            let from = Span { thread: client, buffer: sending.message, offset: 0 };
-            let to = Span { thread: receiver, buffer: into.buffer, offset: 0 };
-            self.transfer(m, &from, &to)?
+            let offset = into.copied;
+            let from = Span { thread: client, buffer: sending.message, offset };
+            let to = Span { thread: receiver, buffer: into.buffer, offset };
+            let moved = offset.saturating_add(self.transfer(m, &from, &to)?);
+            if moved < sending.message.length.min(into.buffer.length) {
+                return Ok(Handed::Part(moved));
+            }
+            moved
         };
         if into.info != 0 {
             let info = self.message_info(client, sending, channel, Asked::No, moved);
@@ -110,7 +126,7 @@ impl Kernel {
         self.refresh(m, receiver);
         // Other servers were boosted by this sender while it queued.
         self.boost_servers(m, channel);
-        Ok(rcvid(client, sequence))
+        Ok(Handed::Whole { rcvid: rcvid(client, sequence) })
     }
 
     /// `MsgCurrent`: the caller serves this client from now on, and runs at its priority.

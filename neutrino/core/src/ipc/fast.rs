@@ -17,6 +17,7 @@ use crate::ipc::deliver::rcvid;
 use crate::ipc::reply::RegisterAnswer;
 use crate::ipc::send::register_buffers;
 use crate::ipc::transfer::{Buffer, to_bytes, to_words};
+use crate::limits::SHORT_FAST;
 use crate::machine::{Machine, Place, ThreadSlot};
 use crate::slab::Maybe;
 use crate::thread::{Asked, Plain, Sending, State, Takes, ThreadId, slot};
@@ -274,7 +275,7 @@ impl Kernel {
         if length == 0 || from.1.is_words() && to.1.is_words() {
             return true;
         }
-        self.fast_copy_memory(m, from, to, length)
+        length <= SHORT_FAST && self.fast_copy_memory(m, from, to, length)
     }
 
     #[inline(never)]

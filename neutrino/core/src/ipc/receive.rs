@@ -5,9 +5,12 @@ use neutrino_abi::Errno;
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::ipc::channel::ChannelId;
-use crate::ipc::deliver::{Into, write_pulse};
+use crate::ipc::deliver::{Handed, Into, write_pulse};
 use crate::ipc::transfer::Side;
 use crate::machine::{Machine, Place};
+use crate::sched::End;
+use crate::slab::Maybe;
+use crate::step::Work;
 use crate::thread::{State, Takes, ThreadId};
 
 /// The arguments of `MsgReceive`.
@@ -28,10 +31,35 @@ impl Kernel {
         t: ThreadId,
         from: &ReceiveFrom,
     ) -> Result<Outcome, Errno> {
+        let begun = core::mem::replace(&mut self.threads[t].work, Work::None);
+        let ended = self.receive(m, t, from, &begun);
+        if ended != Ok(Outcome::Unfinished) {
+            self.pass_on(m, t, &begun);
+        }
+        ended
+    }
+
+    /// After the end of a receive that was called for a queued sender, or took more than one part:
+    /// who still is in the queue is another receiver's.
+    pub(crate) fn pass_on(&mut self, m: &mut impl Machine, t: ThreadId, begun: &Work) {
+        if let Work::Receive { chid, .. } = *begun
+            && let Ok(channel) = self.handle_channel(self.process_of(t), chid)
+        {
+            self.call_receiver(m, channel, End::Back);
+        }
+    }
+
+    fn receive(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        from: &ReceiveFrom,
+        begun: &Work,
+    ) -> Result<Outcome, Errno> {
         let channel = self.handle_channel(self.process_of(t), from.chid)?;
         let place = Place { space: self.space(t), address: from.message };
         let buffer = self.buffer(m, place, from.parts)?;
-        let into = Into { receiver: t, buffer, info: from.info };
+        let into = Into { receiver: t, buffer, info: from.info, copied: 0 };
         // Bound: one turn for each queued sender whose buffer is bad.
         loop {
             let pulse = self.channels[channel].pulses.first();
@@ -42,8 +70,16 @@ impl Kernel {
             }
             let sender = self.channels[channel].senders.first();
             let (Some(client), Takes::All) = (sender, from.takes) else { break };
-            if let Some(rcvid) = self.receive_message(m, channel, client, &into)? {
-                return Ok(Outcome::Value(rcvid.cast_signed()));
+            let (arrival, chid) = (self.threads[client].arrival, from.chid);
+            let copied = begun.copied_of(client, arrival);
+            match self.receive_message(m, channel, client, &Into { copied, ..into })? {
+                Some(Handed::Whole { rcvid }) => return Ok(Outcome::Value(rcvid.cast_signed())),
+                Some(Handed::Part(copied)) => {
+                    let client = Maybe::new(Some(client));
+                    let work = Work::Receive { chid, client, arrival, copied };
+                    return Ok(self.leave_off(t, work));
+                }
+                None => {}
             }
         }
         self.may_wait(t)?;
@@ -79,7 +115,7 @@ impl Kernel {
         channel: ChannelId,
         client: ThreadId,
         into: &Into,
-    ) -> Result<Option<u64>, Errno> {
+    ) -> Result<Option<Handed>, Errno> {
         let State::Send { sending, .. } = self.threads[client].state else {
             debug_assert!(false, "I3: a queued sender that does not send");
             return Err(Errno::EINVAL);
@@ -88,11 +124,13 @@ impl Kernel {
         queue.remove(&mut self.threads, client);
         self.channels[channel].senders = queue;
         match self.hand_message(m, client, &sending, channel, into) {
-            Ok(rcvid) => Ok(Some(rcvid)),
+            Ok(Handed::Whole { rcvid }) => Ok(Some(Handed::Whole { rcvid })),
+            Ok(Handed::Part(copied)) => {
+                self.back_in_front(channel, client);
+                Ok(Some(Handed::Part(copied)))
+            }
             Err(side) => {
-                let mut queue = self.channels[channel].senders;
-                queue.push_front(&mut self.threads, client);
-                self.channels[channel].senders = queue;
+                self.back_in_front(channel, client);
                 if side == Side::Target {
                     return Err(Errno::EFAULT);
                 }
@@ -100,5 +138,12 @@ impl Kernel {
                 Ok(None)
             }
         }
+    }
+
+    /// Puts a sender back where it was.
+    fn back_in_front(&mut self, channel: ChannelId, client: ThreadId) {
+        let mut queue = self.channels[channel].senders;
+        queue.push_front(&mut self.threads, client);
+        self.channels[channel].senders = queue;
     }
 }

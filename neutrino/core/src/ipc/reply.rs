@@ -12,7 +12,9 @@ use crate::ipc::deliver::{rcvid_names, rcvid_parts};
 use crate::ipc::receive::ReceiveFrom;
 use crate::ipc::transfer::{Buffer, Side, Span};
 use crate::machine::{Machine, Place};
+use crate::memory::Extent;
 use crate::sched::End;
+use crate::step::Work;
 use crate::thread::{Asked, Sending, State, Takes, ThreadId, slot};
 use crate::trace::Answered;
 
@@ -106,17 +108,21 @@ impl Kernel {
         end: End,
     ) -> Result<Outcome, Errno> {
         let (client, sending) = self.client_sending(t, reply.rcvid)?;
-        let from = Span { thread: t, buffer: reply.buffer, offset: 0 };
-        let to = Span { thread: client, buffer: sending.reply, offset: 0 };
+        let before = self.reached(t, 0);
+        let from = Span { thread: t, buffer: reply.buffer, offset: before };
+        let to = Span { thread: client, buffer: sending.reply, offset: before };
         let whole = reply.buffer.is_words() && sending.reply.is_words() && sending.written == 0;
         let moved = if whole {
             // The words behind the answer's length are of no account: all of them move.
             m.move_words(slot(t), slot(client));
             Ok(reply.buffer.length.min(sending.reply.length))
         } else {
-            self.transfer(m, &from, &to)
+            self.transfer(m, &from, &to).map(|moved| before.saturating_add(moved))
         };
         match moved {
+            Ok(bytes) if bytes < reply.buffer.length.min(sending.reply.length) => {
+                Ok(self.leave_off(t, Work::Until(bytes)))
+            }
             Ok(bytes) => {
                 if sending.reply.is_words() {
                     m.set_answer_length(slot(client), bytes.max(sending.written.into()));
@@ -193,8 +199,10 @@ impl Kernel {
         let Answer { rcvid, status, .. } = *answer;
         // Only the bytes of a good answer are looked at.
         let parts = if rcvid == 0 || status < 0 { 0 } else { answer.parts };
-        if let Ok(buffer) = self.buffer(m, place, parts) {
-            self.reply_before(m, t, &Reply { rcvid, status, buffer }, from.chid);
+        if let Ok(buffer) = self.buffer(m, place, parts)
+            && self.reply_before(m, t, &Reply { rcvid, status, buffer }, from.chid) == Extent::Part
+        {
+            return Ok(Outcome::Unfinished);
         }
         self.msg_receive(m, t, from)
     }
@@ -214,26 +222,40 @@ impl Kernel {
             return Err(Errno::EINVAL);
         }
         let reply = Reply { rcvid, status: i64::from(status), buffer: Buffer::words(length) };
-        self.reply_before(m, t, &reply, chid);
+        if self.reply_before(m, t, &reply, chid) == Extent::Part {
+            return Ok(Outcome::Unfinished);
+        }
         let takes = Takes::All;
         self.msg_receive(m, t, &ReceiveFrom { chid, message, parts, info: 0, takes })
     }
 
-    /// Answers a client before the caller receives. If the caller is going to wait, the client
-    /// takes its place on the CPU.
-    fn reply_before(&mut self, m: &mut impl Machine, t: ThreadId, reply: &Reply, chid: u32) {
-        if reply.rcvid == 0 {
-            return;
+    /// Answers a client before the caller receives, unless that was in an earlier part of the call.
+    /// If the caller is going to wait, the client takes its place on the CPU.
+    fn reply_before(
+        &mut self,
+        m: &mut impl Machine,
+        t: ThreadId,
+        reply: &Reply,
+        chid: u32,
+    ) -> Extent {
+        if reply.rcvid == 0 || matches!(self.threads[t].work, Work::Receive { .. }) {
+            return Extent::Whole;
         }
         let channel = self.handle_channel(self.process_of(t), chid);
         let waits = channel.is_ok_and(|channel| self.is_quiet(channel));
         let end = if waits { End::InPlaceOf(t) } else { End::Back };
-        let _a_client_that_is_gone = if reply.status < 0 {
+        // A client that is gone is no error.
+        let answered = if reply.status < 0 {
             let errno = u32::try_from(reply.status.unsigned_abs()).unwrap_or(0);
             self.refuse(m, t, reply.rcvid, errno, end)
         } else {
             self.answer(m, t, reply, end)
         };
+        if answered == Ok(Outcome::Unfinished) {
+            return Extent::Part;
+        }
+        self.threads[t].work = Work::None;
+        Extent::Whole
     }
 
     /// Whether nothing is queued on a channel.
@@ -254,7 +276,9 @@ impl Kernel {
         let (client, sending) = self.client_sending(t, answer.rcvid)?;
         let place = Place { space: self.space(t), address: answer.message };
         let buffer = self.buffer(m, place, answer.parts)?;
-        let own = Span { thread: t, buffer, offset: 0 };
+        let before = self.reached(t, 0);
+        let offset = offset.saturating_add(before);
+        let own = Span { thread: t, buffer, offset: before };
         let moved = match direction {
             Direction::FromClient => {
                 self.transfer(m, &Span { thread: client, buffer: sending.message, offset }, &own)
@@ -267,7 +291,7 @@ impl Kernel {
         if direction == Direction::ToClient && sending.reply.is_words() {
             self.note_written(client, offset.saturating_add(moved));
         }
-        Ok(Outcome::Value(moved.cast_signed()))
+        Ok(self.copied(t, before.saturating_add(moved), buffer.length))
     }
 
     /// So many bytes of a client's words are part of the answer.
@@ -296,18 +320,21 @@ impl Kernel {
         if buffer.is_words() {
             return Err(Errno::EINVAL);
         }
-        let span = Span { thread: client, buffer, offset: piece.message_offset };
-        let start = piece.object_offset;
+        let before = self.reached(t, 0);
+        let offset = piece.message_offset.saturating_add(before);
+        let span = Span { thread: client, buffer, offset };
+        let start = piece.object_offset.saturating_add(before);
         let room = buffer.length.saturating_sub(piece.message_offset);
         let bytes = piece.bytes.min(room);
-        let moved = self.for_parts(m, &span, bytes, |kernel, m, place, done, step| {
+        let rest = bytes.saturating_sub(before);
+        let moved = self.for_parts(m, &span, rest, |kernel, m, place, done, step| {
             let at = start.saturating_add(done);
             match direction {
                 Direction::FromClient => kernel.memory.copy_to_object(m, id, at, place, step),
                 Direction::ToClient => kernel.memory.copy_from_object(m, id, at, place, step),
             }
-        })?;
-        Ok(Outcome::Value(moved.cast_signed()))
+        });
+        self.moved(t, before, moved, bytes)
     }
 
     /// `MsgInfo`.

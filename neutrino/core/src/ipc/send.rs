@@ -1,15 +1,18 @@
 //! `MsgSend`.
 
 use neutrino_abi::Errno;
-use neutrino_abi::message::{OFFER_MAX, SendExtra, WORDS_BYTES};
+use neutrino_abi::message::{OFFER_MAX, SendExtra, WORDS_BYTES, chf};
 
 use crate::Kernel;
 use crate::call::Outcome;
 use crate::ipc::channel::ChannelId;
-use crate::ipc::deliver::Into;
+use crate::ipc::deliver::{Handed, Into};
 use crate::ipc::transfer::{Buffer, Side};
+use crate::limits::SHORT;
 use crate::machine::{Machine, Place};
 use crate::sched::End;
+use crate::slab::Maybe;
+use crate::step::Work;
 use crate::thread::{NO_EXTRA, Sending, State, ThreadId, precedes};
 
 /// The arguments of `MsgSend`.
@@ -80,14 +83,19 @@ impl Kernel {
         // Bound: one turn for each receiver whose buffer is bad.
         while let Some(receiver) = self.channels[channel].receivers.first() {
             let State::Receive { buffer, info, .. } = self.threads[receiver].state else { break };
-            let into = Into { receiver, buffer, info };
+            if !sending.message.is_words() && sending.message.length.min(buffer.length) > SHORT {
+                break;
+            }
+            let into = Into { receiver, buffer, info, copied: 0 };
             match self.hand_message(m, t, sending, channel, &into) {
-                Ok(rcvid) => {
+                Ok(Handed::Whole { rcvid }) => {
                     self.connection_share(connection);
                     self.start_waiting(m, t);
                     self.wake_at(m, receiver, Ok(rcvid.cast_signed()), End::InPlaceOf(t));
                     return Ok(Outcome::Blocked);
                 }
+                // Its pages are not all there.
+                Ok(Handed::Part(_)) => break,
                 Err(Side::Source) => {
                     self.threads[t].extra = NO_EXTRA;
                     return Err(Errno::EFAULT);
@@ -97,7 +105,32 @@ impl Kernel {
         }
         self.connection_share(connection);
         self.queue_sender(m, t, channel, *sending);
+        self.call_receiver(m, channel, End::InPlaceOf(t));
         Ok(Outcome::Blocked)
+    }
+
+    /// Makes a thread that waits on a channel, on whose queue somebody is, take what is queued by
+    /// itself: its call goes on. Whether it does or not, who is left is the next one's.
+    // Bound: one turn for each receiver that is held.
+    pub(crate) fn call_receiver(&mut self, m: &mut impl Machine, channel: ChannelId, end: End) {
+        while let Some(receiver) = self.channels[channel].receivers.first() {
+            if self.channels[channel].senders.is_empty() {
+                return;
+            }
+            self.trace_wake(m, receiver, 0);
+            self.unlink(m, receiver);
+            if !self.channels[channel].has(chf::FIXED_PRIORITY) {
+                self.start_serving(receiver, channel);
+            }
+            let chid = self.channels[channel].chid;
+            let client = Maybe::NOBODY;
+            self.set_work(receiver, Work::Receive { chid, client, arrival: 0, copied: 0 });
+            self.make_ready(receiver, end);
+            self.refresh(m, receiver);
+            if self.threads[receiver].state == State::Ready {
+                return;
+            }
+        }
     }
 
     fn queue_sender(

@@ -172,7 +172,7 @@ impl Kernel {
         Ok(Buffer { address, length, form: Form::Parts(count) })
     }
 
-    /// Copies as many bytes as both sides have, and returns how many.
+    /// Copies as many bytes as both sides have and the budget allows, and returns how many.
     ///
     /// # Errors
     /// The side that could not be accessed; bytes before that were copied.
@@ -191,8 +191,7 @@ impl Kernel {
         match (from.buffer.form, to.buffer.form) {
             (Form::Flat, Form::Flat) => {
                 let (from, to) = (self.flat_place(from), self.flat_place(to));
-                self.memory.copy(m, from, to, length).map_err(|fault| side(&fault))?;
-                Ok(length)
+                self.memory.copy(m, from, to, length).map_err(|fault| side(&fault))
             }
             (Form::Words, _) => self.transfer_from_words(m, from, to, length),
             (_, Form::Words) => self.transfer_to_words(m, from, to, length),
@@ -265,17 +264,17 @@ impl Kernel {
         source.seek(self, m, from.offset).map_err(|_| Side::Source)?;
         target.seek(self, m, to.offset).map_err(|_| Side::Target)?;
         let mut left = length;
-        while left > 0 {
+        while left > 0 && !self.memory.is_spent() {
             let more = source.fill(self, m).map_err(|_| Side::Source)?;
             if !more || !target.fill(self, m).map_err(|_| Side::Target)? {
                 break;
             }
             let step = left.min(source.left).min(target.left);
             let copied = self.memory.copy(m, source.place(), target.place(), step);
-            copied.map_err(|fault| side(&fault))?;
-            source.skip(step);
-            target.skip(step);
-            left = left.wrapping_sub(step);
+            let copied = copied.map_err(|fault| side(&fault))?;
+            source.skip(copied);
+            target.skip(copied);
+            left = left.wrapping_sub(copied);
         }
         Ok(length.wrapping_sub(left))
     }

@@ -9,13 +9,14 @@ use super::layout::CUTS;
 use super::mapping::{Charge, Mapping, MappingId};
 use super::page::{BadRange, PageRange, Protection};
 use super::tree;
-use crate::machine::{Access, Machine, Page, SpaceSlot};
+use crate::machine::{Access, Found, Machine, Page, SpaceSlot};
+use crate::step::price::{PROTECT_MAPPING, PROTECT_PAGE, SEARCH, SKIP_PAGE};
 
 /// `MADV_DONTNEED`.
 const DONTNEED: u32 = 4;
 
 impl Memory {
-    /// Unmaps whole pages; holes are no error.
+    /// Unmaps whole pages as far as the budget allows, and returns up to where; holes are no error.
     ///
     /// # Errors
     /// - `EINVAL`: the range is empty, not aligned, or not in user space.
@@ -26,15 +27,14 @@ impl Memory {
         space: SpaceSlot,
         address: u64,
         length: u64,
-    ) -> Result<(), Errno> {
+    ) -> Result<u64, Errno> {
         let range = PageRange::of_user(address, length).map_err(|_| Errno::EINVAL)?;
         self.has_room(space, CUTS)?;
         // Commit: nothing below fails.
-        self.clear_range(m, space, range);
-        Ok(())
+        Ok(self.clear_some(m, space, range))
     }
 
-    /// Changes protection.
+    /// Changes protection as far as the budget allows, and returns up to where.
     ///
     /// # Errors
     /// - `EINVAL`: the range is not aligned, or the protection has unknown bits.
@@ -48,38 +48,85 @@ impl Memory {
         address: u64,
         length: u64,
         protection: u32,
-    ) -> Result<(), Errno> {
+    ) -> Result<u64, Errno> {
         let protection = Protection::from_bits(protection).ok_or(Errno::EINVAL)?;
         let range = match PageRange::of_user(address, length) {
             Err(BadRange::Shape) if length == 0 && address.is_multiple_of(PAGE_SIZE) => {
-                return Ok(());
+                return Ok(address);
             }
             other => other?,
         };
-        if !self.is_mapped(space, range) {
-            return Err(Errno::ENOMEM);
-        }
+        self.may_protect(space, range, protection)?;
         self.has_room(space, CUTS)?;
-        let charge = self.price_of_protection(m, space, range, protection)?;
-        self.frames.charge(charge)?;
-        // Commit: nothing below fails.
-        self.cut_out(space, range);
         let mut at = range.start();
-        // Bound: mappings in the range.
+        // Bound: mappings in the range, and the budget.
         while let Some(id) = self.next_before(space, at, range.end()) {
+            if self.budget.is_spent() {
+                break;
+            }
+            let part = self.mappings[id].part(range.part(at, u64::MAX));
+            at = self.protect_part(m, &part, protection)?;
+        }
+        Ok(at)
+    }
+
+    /// Changes the protection of (a part of) one mapping as far as the budget allows, and returns up
+    /// to where.
+    fn protect_part(
+        &mut self,
+        m: &mut impl Machine,
+        part: &Mapping,
+        protection: Protection,
+    ) -> Result<u64, OutOfMemory> {
+        let becomes_whole = part.charge == Charge::Touched && protection.allows(Access::Write);
+        self.has_room(part.space, CUTS)?;
+        let mut part = *part;
+        if becomes_whole {
+            let (reached, charged) = self.count_owned(m, &part);
+            part = part.part(part.range.part(0, reached));
+            self.frames.charge(part.range.pages().saturating_sub(charged))?;
+        }
+        // Commit: nothing below fails.
+        part.protection = protection;
+        let reached = if becomes_whole {
+            self.without_budget(|memory| memory.refresh_rights(m, &part))
+        } else {
+            self.refresh_rights(m, &part)
+        };
+        let changed = part.range.part(0, reached);
+        self.cut_out(part.space, changed);
+        if let Some(id) = self.mapping_at(part.space, changed.start()) {
             let mapping = &mut self.mappings[id];
-            at = mapping.range.end();
             mapping.protection = protection;
-            if mapping.charge == Charge::Touched && protection.allows(Access::Write) {
+            if becomes_whole {
                 mapping.charge = Charge::Whole;
             }
-            self.refresh_rights(m, id);
         }
-        self.join_around(m, space, range);
+        self.join_around(m, part.space, changed);
+        self.budget.spend(PROTECT_MAPPING);
+        Ok(reached)
+    }
+
+    /// Whether all of a range is mapped, and may have a protection.
+    // Bound: mappings in the range.
+    fn may_protect(
+        &self,
+        space: SpaceSlot,
+        range: PageRange,
+        protection: Protection,
+    ) -> Result<(), Errno> {
+        let mut at = range.start();
+        while at < range.end() {
+            let id = self.mapping_at(space, at).ok_or(Errno::ENOMEM)?;
+            if !protection.is_within(self.mappings[id].allowed) {
+                return Err(Errno::EACCES);
+            }
+            at = self.mappings[id].range.end();
+        }
         Ok(())
     }
 
-    /// `madvise`.
+    /// `madvise` as far as the budget allows; returns up to where.
     ///
     /// # Errors
     /// - `EINVAL`: the range is not aligned, or the advice would have an effect that is not known.
@@ -91,7 +138,7 @@ impl Memory {
         address: u64,
         length: u64,
         advice: u32,
-    ) -> Result<(), Errno> {
+    ) -> Result<u64, Errno> {
         match advice {
             // NORMAL to DONTNEED, FREE; MERGEABLE to DODUMP, KEEPONFORK to PAGEOUT: hints.
             0..=4 | 8 | 12..=17 | 19..=21 => {}
@@ -99,23 +146,26 @@ impl Memory {
         }
         let range = match PageRange::of_user(address, length) {
             Err(BadRange::Shape) if length == 0 && address.is_multiple_of(PAGE_SIZE) => {
-                return Ok(());
+                return Ok(address);
             }
             other => other?,
         };
         if !self.is_mapped(space, range) {
             return Err(Errno::ENOMEM);
         }
-        if advice == DONTNEED {
-            let mut at = range.start();
-            // Bound: mappings in the range.
-            while let Some(id) = self.next_before(space, at, range.end()) {
-                let whole = self.mappings[id].range;
-                at = whole.end();
-                self.drop_pages(m, id, whole.common(range));
-            }
+        if advice != DONTNEED {
+            return Ok(range.end());
         }
-        Ok(())
+        let mut at = range.start();
+        // Bound: mappings in the range, and the budget.
+        while let Some(id) = self.next_before(space, at, range.end()) {
+            if self.budget.is_spent() {
+                break;
+            }
+            let part = self.mappings[id].range.common(range.part(at, u64::MAX));
+            at = self.drop_pages(m, id, part);
+        }
+        Ok(at)
     }
 
     /// Grows, shrinks or moves (a part of) a mapping; returns its address.
@@ -151,7 +201,8 @@ impl Memory {
         if new.end() <= old.end() {
             let rest = old.behind(new.pages());
             if !rest.is_empty() {
-                self.unmap(m, space, rest.start(), rest.end().saturating_sub(rest.start()))?;
+                self.has_room(space, CUTS)?;
+                self.clear_range(m, space, rest);
             }
             return Ok(address);
         }
@@ -225,7 +276,14 @@ impl Memory {
     fn move_pages(&mut self, m: &mut impl Machine, space: SpaceSlot, old: PageRange, to: u64) {
         let mut at = old.start();
         // Bound: pages of the range that are present.
-        while let Some(page) = m.next_page(space, at, old.end()) {
+        while at < old.end() {
+            let page = match m.next_page(space, at, old.end()) {
+                Found::Page(page) => page,
+                Found::Nothing { until } => {
+                    at = until;
+                    continue;
+                }
+            };
             at = page.address.saturating_add(PAGE_SIZE);
             let filled = self.frames.fill_tables(m, super::frames::TABLES_PER_PAGE);
             debug_assert!(filled.is_ok(), "frames for page tables were counted");
@@ -235,54 +293,48 @@ impl Memory {
         }
     }
 
-    /// How many pages must be promised before `range` can have `protection`.
-    fn price_of_protection(
-        &self,
-        m: &mut impl Machine,
-        space: SpaceSlot,
-        range: PageRange,
-        protection: Protection,
-    ) -> Result<u64, Errno> {
-        let mut price = 0_u64;
-        let mut at = range.start();
-        // Bound: mappings in the range.
-        while let Some(id) = self.next_before(space, at, range.end()) {
-            let mapping = self.mappings[id].part(range);
-            at = mapping.range.end();
-            if !protection.is_within(mapping.allowed) {
-                return Err(Errno::EACCES);
-            }
-            if mapping.charge == Charge::Touched && protection.allows(Access::Write) {
-                let charged = self.count_owned(m, &mapping);
-                price = price.saturating_add(mapping.range.pages().saturating_sub(charged));
+    /// How many pages of a mapping are present and its own, as far as the budget allows to look, and
+    /// up to where that is.
+    fn count_owned(&mut self, m: &mut impl Machine, mapping: &Mapping) -> (u64, u64) {
+        let (mut at, mut owned) = (mapping.range.start(), 0_u64);
+        // Bound: pages of the mapping that are present, and the budget.
+        while at < mapping.range.end() && !self.budget.is_spent() {
+            match m.next_page(mapping.space, at, mapping.range.end()) {
+                Found::Nothing { until } => {
+                    at = until;
+                    self.budget.spend(SEARCH);
+                }
+                Found::Page(page) => {
+                    let is_own = self.owns(m, mapping, page.address, page.frame);
+                    owned = owned.saturating_add(is_own.into());
+                    at = page.address.saturating_add(PAGE_SIZE);
+                    self.budget.spend(PROTECT_PAGE.saturating_add(SKIP_PAGE));
+                }
             }
         }
-        Ok(price)
+        (at, owned)
     }
 
-    /// How many pages of a mapping are present and its own.
-    fn count_owned(&self, m: &mut impl Machine, mapping: &Mapping) -> u64 {
-        let mut count = 0_u64;
+    /// Gives the pages of a mapping the rights that its protection says, as far as the budget
+    /// allows; returns up to where.
+    fn refresh_rights(&mut self, m: &mut impl Machine, mapping: &Mapping) -> u64 {
         let mut at = mapping.range.start();
-        // Bound: pages of the mapping that are present.
-        while let Some(page) = m.next_page(mapping.space, at, mapping.range.end()) {
-            at = page.address.saturating_add(PAGE_SIZE);
-            count =
-                count.saturating_add(u64::from(self.owns(m, mapping, page.address, page.frame)));
+        // Bound: pages of the mapping that are present, and the budget.
+        while at < mapping.range.end() && !self.budget.is_spent() {
+            match m.next_page(mapping.space, at, mapping.range.end()) {
+                Found::Nothing { until } => {
+                    at = until;
+                    self.budget.spend(SEARCH);
+                }
+                Found::Page(page) => {
+                    let rights = self.rights_of(m, mapping, page.address, page.frame);
+                    m.map(mapping.space, Page { rights, ..page });
+                    at = page.address.saturating_add(PAGE_SIZE);
+                    self.budget.spend(PROTECT_PAGE);
+                }
+            }
         }
-        count
-    }
-
-    /// Gives the pages of a mapping the rights that its protection says.
-    fn refresh_rights(&mut self, m: &mut impl Machine, id: MappingId) {
-        let mapping = self.mappings[id];
-        let mut at = mapping.range.start();
-        // Bound: pages of the mapping that are present.
-        while let Some(page) = m.next_page(mapping.space, at, mapping.range.end()) {
-            at = page.address.saturating_add(PAGE_SIZE);
-            let rights = self.rights_of(m, &mapping, page.address, page.frame);
-            m.map(mapping.space, Page { rights, ..page });
-        }
+        at
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing here fails. Whoever cuts or inserts has asked [`Memory::has_room`] before.
 
+use neutrino_abi::memory::PAGE_SIZE;
+
 use super::Memory;
 use super::frames::OutOfMemory;
 use super::limits::MAPPINGS_PER_SPACE;
@@ -10,6 +12,8 @@ use super::page::PageRange;
 use super::run::Run;
 use super::tree;
 use crate::machine::{Access, FrameNumber, Machine, PageRights, SpaceSlot};
+use crate::step::Budget;
+use crate::step::price::{DROP_MAPPING, DROP_PAGE, SEARCH};
 
 /// Mappings that cutting a range out of its neighbours may add.
 pub(super) const CUTS: u32 = 2;
@@ -81,10 +85,9 @@ impl Memory {
         self.mappings.remove(id);
     }
 
-    /// Unmaps a whole mapping.
+    /// Takes a mapping without pages away.
     pub(super) fn drop_mapping(&mut self, m: &mut impl Machine, id: MappingId) {
         let Mapping { space, range, charge, .. } = self.mappings[id];
-        self.drop_pages(m, id, range);
         match charge {
             Charge::Whole => self.frames.uncharge(range.pages()),
             Charge::Object | Charge::Touched | Charge::NoReserve => {}
@@ -92,25 +95,67 @@ impl Memory {
         self.remove_mapping(m, id);
         let space = &mut self.spaces[space];
         space.mapped_pages = space.mapped_pages.saturating_sub(range.pages());
+        self.budget.spend(DROP_MAPPING);
     }
 
-    /// Unmaps whatever is in `range`.
+    /// Takes the front of a mapping away, up to `at`; its pages are gone.
+    fn drop_front(&mut self, id: MappingId, at: u64) {
+        let whole = self.mappings[id];
+        let rest = whole.part(whole.range.part(at, u64::MAX));
+        let gone = rest.range.start().saturating_sub(whole.range.start()) / PAGE_SIZE;
+        match whole.charge {
+            Charge::Whole => self.frames.uncharge(gone),
+            Charge::Object | Charge::Touched | Charge::NoReserve => {}
+        }
+        self.mappings[id] = rest;
+        let space = &mut self.spaces[whole.space];
+        space.mapped_pages = space.mapped_pages.saturating_sub(gone);
+    }
+
+    /// Unmaps whatever is in `range`, however long it takes.
     pub(super) fn clear_range(&mut self, m: &mut impl Machine, space: SpaceSlot, range: PageRange) {
+        self.without_budget(|memory| memory.clear_some(m, space, range));
+    }
+
+    /// Unmaps what is in `range` as far as the budget allows; returns up to where.
+    pub(super) fn clear_some(
+        &mut self,
+        m: &mut impl Machine,
+        space: SpaceSlot,
+        range: PageRange,
+    ) -> u64 {
         self.cut_out(space, range);
-        // Bound: mappings in the range.
+        // Bound: mappings in the range, and the budget.
         while let Some(id) = self.next_before(space, range.start(), range.end()) {
+            let Mapping { range, .. } = self.mappings[id];
+            if self.budget.is_spent() {
+                return range.start();
+            }
+            let reached = self.drop_pages(m, id, range);
+            if reached < range.end() {
+                self.drop_front(id, reached);
+                return reached;
+            }
             self.drop_mapping(m, id);
         }
+        range.end()
     }
 
-    /// Takes the pages of a part of a mapping away; this is where every page leaves a space.
-    pub(super) fn drop_pages(&mut self, m: &mut impl Machine, id: MappingId, range: PageRange) {
+    /// Takes the pages of a part of a mapping away as far as the budget allows, and returns up to
+    /// where; this is where every page leaves a space.
+    pub(super) fn drop_pages(
+        &mut self,
+        m: &mut impl Machine,
+        id: MappingId,
+        range: PageRange,
+    ) -> u64 {
         let mapping = self.mappings[id];
         let mut at = range.start();
         let mut run = Run::new();
-        // Bound: pages of the range that are present.
-        while run.find(m, mapping.space, at, range.end()) {
-            at = run.end();
+        // Bound: pages of the range that are present, and the budget.
+        while at < range.end() && !self.budget.is_spent() {
+            let most = self.budget.pages(DROP_PAGE);
+            at = run.find(m, mapping.space, (at, range.end()), most);
             m.unmap_pages(mapping.space, run.pages());
             // Bound: pages of the run.
             for page in run.pages() {
@@ -120,9 +165,31 @@ impl Memory {
                         self.frames.uncharge(1);
                     }
                 }
+                self.budget.spend(DROP_PAGE);
             }
+            self.budget.spend(SEARCH);
             let space = &mut self.spaces[mapping.space];
             space.resident_pages = space.resident_pages.saturating_sub(run.count());
+        }
+        at
+    }
+
+    /// Does what is not done in steps.
+    pub(super) fn without_budget<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let budget = core::mem::replace(&mut self.budget, Budget::ENDLESS);
+        let done = act(self);
+        self.budget = budget;
+        done
+    }
+
+    /// Adds a mapping to its space, or makes the one that ends where it begins longer.
+    pub(super) fn append_mapping(&mut self, mapping: Mapping) {
+        let Mapping { space, range, .. } = mapping;
+        self.add_mapped(space, range);
+        let before = self.mapping_at(space, range.start().saturating_sub(1));
+        match before.filter(|before| self.mappings[*before].joins(&mapping)) {
+            Some(before) => self.mappings[before].range = self.mappings[before].range.joined(range),
+            None => self.insert_mapping(mapping),
         }
     }
 

@@ -8,11 +8,21 @@ use super::mapping::{Backing, Charge, Mapping, Window};
 use super::page::{BadRange, PageRange, Protection, page_of, round_up};
 use super::table::Slot;
 use super::tree;
-use super::{Memory, ObjectId};
+use super::{Extent, Memory, ObjectId};
 use crate::machine::{Access, Machine, SpaceSlot};
+use crate::step::price::PROVIDE_PAGE;
 
 /// "Anywhere" is below this; what is above is for stacks and what programs ask for.
 const SEARCH_END: u64 = 0x7f00_0000_0000;
+
+/// What came of mapping memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mapped {
+    /// It is mapped here.
+    At(u64),
+    /// What was there is not yet gone; the same call goes on.
+    NotYet,
+}
 
 /// Where the mapping goes.
 #[derive(Clone, Copy)]
@@ -72,7 +82,7 @@ impl Memory {
         space: SpaceSlot,
         arguments: &MapArgs,
         object: Option<ObjectId>,
-    ) -> Result<u64, Errno> {
+    ) -> Result<Mapped, Errno> {
         self.map_within(m, space, arguments, object, u32::MAX)
     }
 
@@ -88,11 +98,14 @@ impl Memory {
         arguments: &MapArgs,
         object: Option<ObjectId>,
         allowed: u32,
-    ) -> Result<u64, Errno> {
+    ) -> Result<Mapped, Errno> {
         let request = self.decode(arguments, object, allowed)?;
         let range = self.place(space, request.length, request.placement)?;
         let charge = request.charge(arguments.flags);
         self.has_room(space, CUTS.saturating_add(1))?;
+        if self.reserve(m, space, range) == Extent::Part {
+            return Ok(Mapped::NotYet);
+        }
         let (backing, created) = self.back(m, request.source, range)?;
         if charge == Charge::Whole {
             self.frames.charge(range.pages())?;
@@ -114,10 +127,33 @@ impl Memory {
             self.object_release(m, created);
         }
         self.join_around(m, space, range);
-        if arguments.flags & map::POPULATE != 0 {
-            self.populate(m, space, range);
+        Ok(Mapped::At(range.start()))
+    }
+
+    /// Empties a range before something else is mapped there. If the budget does not allow that at
+    /// once, what is already empty is held by a mapping that allows nothing, so that it does not go
+    /// to another thread that looks for room meanwhile.
+    fn reserve(&mut self, m: &mut impl Machine, space: SpaceSlot, range: PageRange) -> Extent {
+        let held = self.mapping_at(space, range.start()).map(|id| self.mappings[id]);
+        let held = held.filter(|held| held.allowed == Protection::NONE);
+        let start = held.map_or(range.start(), |held| held.range.end());
+        if start >= range.end() {
+            return Extent::Whole;
         }
-        Ok(range.start())
+        let reached = self.clear_some(m, space, range.part(start, u64::MAX));
+        if reached == range.end() && held.is_none() {
+            return Extent::Whole;
+        }
+        let range = range.part(start, u64::MAX).part(0, reached);
+        if !range.is_empty() {
+            self.append_mapping(Mapping {
+                range,
+                charge: Charge::NoReserve,
+                space,
+                ..Mapping::VACANT
+            });
+        }
+        if reached == range.end() && !self.budget.is_spent() { Extent::Whole } else { Extent::Part }
     }
 
     /// A free range of `length` bytes (whole pages), at `hint` if possible, else as high as
@@ -225,16 +261,31 @@ impl Memory {
         })
     }
 
-    /// Makes pages present as far as there is memory for them.
-    fn populate(&mut self, m: &mut impl Machine, space: SpaceSlot, range: PageRange) {
-        let Some(id) = self.mapping_at(space, range.start()) else { return };
+    /// Makes pages present as far as there is memory for them and the budget allows; returns up to
+    /// where, which is the end if there is no more memory.
+    pub fn populate(
+        &mut self,
+        m: &mut impl Machine,
+        space: SpaceSlot,
+        start: u64,
+        end: u64,
+    ) -> u64 {
+        let Some(id) = self.mapping_at(space, start) else { return end };
         let protection = self.mappings[id].protection;
         let access = if protection.allows(Access::Write) { Access::Write } else { Access::Read };
-        let mut at = range.start();
-        // Bound: pages of the range.
-        while at < range.end() && self.resolve(m, space, at, access).is_ok() {
+        let mut at = start;
+        // Bound: pages of the range, and the budget.
+        while at < end {
+            if self.budget.is_spent() {
+                return at;
+            }
+            if self.resolve(m, space, at, access).is_err() {
+                return end;
+            }
             at = at.saturating_add(PAGE_SIZE);
+            self.budget.spend(PROVIDE_PAGE);
         }
+        end
     }
 }
 

@@ -5,7 +5,8 @@
 //! page-table entries that show an object's frame are not counted.
 //!
 //! Every call checks and reserves first and then changes what it must, so a failed call changes
-//! nothing. What is promised when memory is mapped is counted ([`MemoryCounts::committed`]), so
+//! nothing. One that may take long stops when the budget of the kernel entry is spent, with
+//! everything in order, and tells how far it came; what it has to go on with is that. What is promised when memory is mapped is counted ([`MemoryCounts::committed`]), so
 //! that touching it cannot fail: private writable mappings and anonymous objects when they are
 //! made; `MAP_NORESERVE` and what was never writable page by page.
 //!
@@ -15,6 +16,7 @@
 //! one who uses it.
 
 mod change;
+mod dying;
 mod fault;
 mod frames;
 mod layout;
@@ -30,14 +32,17 @@ mod table;
 mod transfer;
 mod tree;
 
+pub use self::dying::Dying;
 use self::frames::Frames;
 use self::limits::OBJECTS;
+pub use self::map::Mapped;
 use self::object::Object;
 use self::space::Space;
 use self::table::Table;
 use self::tree::Mappings;
 use crate::limits::SPACES;
 use crate::machine::{FrameNumber, Machine, SpaceSlot};
+use crate::step::Budget;
 
 /// Names a memory object; 0 names none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +59,15 @@ pub enum BadAccess {
     BeyondObject,
     /// There is no frame for it (SIGBUS, `BUS_ADRERR`).
     NoMemory,
+}
+
+/// How much of what was asked for is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// As much as the budget allowed; the same call goes on with the rest.
+    Part,
 }
 
 /// What names a futex word.
@@ -102,6 +116,9 @@ pub struct Memory {
     objects: Table<Object, OBJECTS>,
     mappings: Mappings,
     spaces: Table<Space, SPACES>,
+    /// What nobody holds any more and nobody frees yet.
+    dying: Dying,
+    budget: Budget,
 }
 
 impl Memory {
@@ -113,7 +130,24 @@ impl Memory {
             objects: Table::new(),
             mappings: Table::new(),
             spaces: Table::new(),
+            dying: Dying::NOTHING,
+            budget: Budget::ENDLESS,
         }
+    }
+
+    /// Says how much the kernel entry that begins may do.
+    pub const fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
+    /// Uses some of that up.
+    pub(crate) fn spend(&mut self, instructions: u32) {
+        self.budget.spend(instructions);
+    }
+
+    /// Whether the kernel entry is to end.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.budget.is_spent()
     }
 
     /// Adds free RAM.

@@ -10,10 +10,11 @@ use neutrino_abi::memory::{ObjectInfo, PAGE_SIZE, object};
 use super::frames::OutOfMemory;
 use super::mapping::{Mapping, MappingId};
 use super::page::{PageRange, offset_in_page, page_of, round_up};
-use super::radix::{MAX_PAGES, Radix};
+use super::radix::{CUT, MAX_PAGES, Radix};
 use super::table::{Slot, SlotId};
-use super::{BadAccess, Memory, ObjectId};
+use super::{BadAccess, Extent, Memory, ObjectId};
 use crate::machine::{FrameNumber, Machine, PhysicalRange};
+use crate::step::price::FREE_PAGE;
 
 /// Whose neighbouring frames an object shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub(super) struct Object {
     references: u32,
     size: u64,
     mappings: MappingId,
+    /// Next object without holders, if this is one.
+    pub(super) next: ObjectId,
 }
 
 impl Object {
@@ -116,8 +119,13 @@ impl SlotId for ObjectId {
 
 impl Slot for Object {
     type Id = ObjectId;
-    const VACANT: Self =
-        Self { contents: Contents::Vacant(0), references: 0, size: 0, mappings: MappingId::NONE };
+    const VACANT: Self = Self {
+        contents: Contents::Vacant(0),
+        references: 0,
+        size: 0,
+        mappings: MappingId::NONE,
+        next: ObjectId(0),
+    };
 
     fn link(&self) -> u16 {
         match self.contents {
@@ -172,7 +180,7 @@ impl Memory {
             }
             _ => return Err(Errno::EINVAL),
         };
-        let object = Object { contents, references: 1, size, mappings: MappingId::NONE };
+        let object = Object { contents, references: 1, size, ..Object::VACANT };
         self.objects.insert(object).ok_or(Errno::ENOMEM)
     }
 
@@ -187,34 +195,50 @@ impl Memory {
         let object = &mut self.objects[id];
         debug_assert!(object.references > 0, "a dead object is released");
         object.references = object.references.saturating_sub(1);
-        if object.references != 0 {
-            return;
+        if object.references == 0 {
+            self.end_object(m, id);
         }
-        let pages = object.pages();
-        match self.objects[id].contents {
-            Contents::Vacant(_) => return,
+    }
+
+    /// Takes a few pages off the end of an object, but leaves it `least` of them.
+    pub(super) fn shorten(&mut self, m: &mut impl Machine, id: ObjectId, least: u64) {
+        let object = self.objects[id];
+        let old = u32::try_from(object.pages()).unwrap_or(u32::MAX);
+        let least = u32::try_from(least).unwrap_or(u32::MAX).min(old);
+        let new = match object.contents {
+            Contents::Vacant(_) => 0,
             Contents::Sparse(mut radix, promise) => {
-                let promised = promise.pages(&radix, pages);
-                radix.truncate(&mut self.frames, m, 0);
-                self.frames.uncharge(promised);
+                let new = radix.cut_point(m, old, least);
+                self.hide_pages(m, id, new.into());
+                let promised = promise.pages(&radix, old.into());
+                radix.truncate(&mut self.frames, m, (new, old));
+                let kept = promise.pages(&radix, new.into());
+                self.frames.uncharge(promised.saturating_sub(kept));
+                self.objects[id].contents = Contents::Sparse(radix, promise);
+                new
             }
-            Contents::Run { run, physical } => match run {
-                Run::Contiguous => {
-                    let first = frame_at(physical);
-                    // Bound: pages of the object.
-                    for page in 0..u32::try_from(pages).unwrap_or(0) {
-                        self.frames.release(m, FrameNumber(first.0.saturating_add(page)));
-                    }
-                    self.frames.uncharge(pages);
+            Contents::Run { run: Run::Contiguous, physical } => {
+                let new = old.saturating_sub(CUT).max(least);
+                let first = frame_at(physical);
+                // Bound: CUT.
+                for page in new..old {
+                    self.frames.release(m, FrameNumber(first.0.saturating_add(page)));
                 }
-                Run::Physical | Run::BootImage | Run::Framebuffer | Run::TimePage => {}
-            },
-        }
-        self.objects.remove(id);
+                self.frames.uncharge(old.saturating_sub(new).into());
+                new
+            }
+            Contents::Run {
+                run: Run::Physical | Run::BootImage | Run::Framebuffer | Run::TimePage,
+                ..
+            } => 0,
+        };
+        self.objects[id].size = u64::from(new).saturating_mul(PAGE_SIZE);
+        self.budget.spend(FREE_PAGE.saturating_mul(CUT));
     }
 
     /// Grows or shrinks an anonymous object. Pages behind the end leave every mapping, private
-    /// copies too, and are freed; the rest of the last page is cleared.
+    /// copies too, and are freed; the rest of the last page is cleared. An object that shrinks does
+    /// so page by page, as far as the budget allows.
     ///
     /// # Errors
     /// - `EINVAL`: the object cannot have this size.
@@ -224,9 +248,9 @@ impl Memory {
         m: &mut impl Machine,
         id: ObjectId,
         size: u64,
-    ) -> Result<(), Errno> {
+    ) -> Result<Extent, Errno> {
         let object = self.objects[id];
-        let Contents::Sparse(mut radix, promise) = object.contents else {
+        let Contents::Sparse(_, promise) = object.contents else {
             return Err(Errno::EINVAL);
         };
         let (old, new) = (object.pages(), size.div_ceil(PAGE_SIZE));
@@ -237,16 +261,16 @@ impl Memory {
             self.frames.charge(new.saturating_sub(old))?;
         }
         // Commit: nothing below fails.
-        if new < old {
-            self.hide_pages(m, id, new);
-            let promised = promise.pages(&radix, old);
-            radix.truncate(&mut self.frames, m, u32::try_from(new).unwrap_or(u32::MAX));
-            self.frames.uncharge(promised.saturating_sub(promise.pages(&radix, new)));
-            self.objects[id].contents = Contents::Sparse(radix, promise);
+        // Bound: pages of the object, and the budget.
+        while self.objects[id].pages() > new {
+            if self.budget.is_spent() {
+                return Ok(Extent::Part);
+            }
+            self.shorten(m, id, new);
         }
         self.clear_behind(m, id, size.min(object.size));
         self.objects[id].size = size;
-        Ok(())
+        Ok(Extent::Whole)
     }
 
     /// Tells about an object.
@@ -358,7 +382,7 @@ impl Memory {
             let start = backing.window().map_or(0, |window| u64::from(window.page));
             let hidden: PageRange = range.behind(first.saturating_sub(start));
             if !hidden.is_empty() {
-                self.drop_pages(m, mapping, hidden);
+                self.without_budget(|memory| memory.drop_pages(m, mapping, hidden));
             }
             at = object_next;
         }

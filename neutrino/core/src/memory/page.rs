@@ -36,6 +36,8 @@ pub(super) enum BadRange {
 }
 
 impl PageRange {
+    /// All of user space.
+    pub(super) const ALL: Self = Self { start: 0, end: USER_END };
     /// No pages: what a vacant mapping covers.
     pub(super) const EMPTY: Self = Self { start: 0, end: 0 };
 

@@ -13,6 +13,10 @@ const LEVEL_BITS: u32 = 10;
 const WORDS: u32 = 1 << LEVEL_BITS;
 /// Levels at most.
 const DEPTH: u32 = 3;
+/// Holes and pages that are looked at for that.
+const STEPS: u32 = 24;
+/// Pages that go at a time.
+pub(super) const CUT: u32 = 4;
 /// Pages that an object can have.
 pub(super) const MAX_PAGES: u64 = 1 << (LEVEL_BITS * DEPTH);
 
@@ -75,10 +79,53 @@ impl Radix {
         Ok(FrameNumber(node))
     }
 
-    /// Frees all pages from `from` on.
-    pub(super) fn truncate(&mut self, frames: &mut Frames, m: &mut impl Machine, from: u32) {
-        if self.root != 0 && u64::from(from) < page_span(self.depth) {
-            self.root = self.prune(frames, m, Subtree { node: self.root, depth: self.depth }, from);
+    /// Where to cut an object of `end` pages so that a few go, and no fewer than `least` are left.
+    pub(super) fn cut_point(&self, m: &impl Machine, end: u32, least: u32) -> u32 {
+        let (mut at, mut pages) = (end, 0);
+        // Bound: STEPS.
+        for _ in 0..STEPS {
+            let Some(last) = at.checked_sub(1).filter(|_| at > least && pages < CUT) else { break };
+            if let Some(start) = self.hole(m, last) {
+                at = start;
+            } else {
+                at = last;
+                pages = pages.saturating_add(1);
+            }
+        }
+        at.max(least)
+    }
+
+    /// The first page of a hole in the tree, as far as one table shows it, that a page is in.
+    fn hole(&self, m: &impl Machine, page: u32) -> Option<u32> {
+        let span = page_span(self.depth);
+        if self.root == 0 || span <= u64::from(page) {
+            let first = if self.root == 0 { 0 } else { span };
+            return u32::try_from(first).ok();
+        }
+        let mut node = self.root;
+        // Bound: DEPTH.
+        for level in (0..self.depth).rev() {
+            node = m.table_word(FrameNumber(node), slot(page, level));
+            if node == 0 {
+                return Some(page & !span_mask(level));
+            }
+        }
+        None
+    }
+
+    /// Frees all pages from `from` on; there are none from `end` on.
+    pub(super) fn truncate(
+        &mut self,
+        frames: &mut Frames,
+        m: &mut impl Machine,
+        (from, end): (u32, u32),
+    ) {
+        let span = page_span(self.depth);
+        let last = u64::from(end).min(span).saturating_sub(1);
+        if self.root != 0 && u64::from(from) < span {
+            let pages = (from, u32::try_from(last).unwrap_or(u32::MAX));
+            self.root =
+                self.prune(frames, m, Subtree { node: self.root, depth: self.depth }, pages);
         }
         if self.root == 0 {
             self.depth = 0;
@@ -119,13 +166,14 @@ impl Radix {
         Ok(frame.0)
     }
 
-    /// Frees pages of a subtree from its page `from` on; what is left of it, or 0.
+    /// Frees pages of a subtree from its page `from` to its page `last`, behind which it has none;
+    /// what is left of it, or 0.
     fn prune(
         &mut self,
         frames: &mut Frames,
         m: &mut impl Machine,
         tree: Subtree,
-        from: u32,
+        (from, last): (u32, u32),
     ) -> u32 {
         let frame = FrameNumber(tree.node);
         let Some(level) = tree.depth.checked_sub(1) else {
@@ -136,16 +184,19 @@ impl Radix {
             }
             return tree.node;
         };
-        let first = from.checked_shr(level.saturating_mul(LEVEL_BITS)).unwrap_or(0);
+        let word = |page: u32| page.checked_shr(level.saturating_mul(LEVEL_BITS)).unwrap_or(0);
+        let (first, end) = (word(from), word(last));
         // Bound: WORDS a table; depth of the recursion: DEPTH.
-        for index in first..WORDS {
+        for index in first..=end {
             let at = slot(index, 0);
             let node = m.table_word(frame, at);
             if node == 0 {
                 continue;
             }
-            let keep = if index == first { from & span_mask(level) } else { 0 };
-            let left = self.prune(frames, m, Subtree { node, depth: level }, keep);
+            let mask = span_mask(level);
+            let from = if index == first { from & mask } else { 0 };
+            let last = if index == end { last & mask } else { mask };
+            let left = self.prune(frames, m, Subtree { node, depth: level }, (from, last));
             m.set_table_word(frame, at, left);
         }
         if from == 0 {

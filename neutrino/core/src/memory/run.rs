@@ -1,8 +1,6 @@
 //! Pages that are looked at together: finding, mapping and unmapping them one by one costs a walk
 //! through the page tables each.
 
-use neutrino_abi::memory::PAGE_SIZE;
-
 use crate::machine::{Machine, Page, SpaceSlot};
 
 /// Most pages of a run.
@@ -20,10 +18,20 @@ impl Run {
         Self { pages: [Page::default(); PAGES], count: 0 }
     }
 
-    /// Becomes the first pages mapped at or after `from` and before `end`; says if there are any.
-    pub(super) fn find(&mut self, m: &impl Machine, space: SpaceSlot, from: u64, end: u64) -> bool {
-        self.count = m.next_pages(space, from, end, &mut self.pages);
-        self.count != 0
+    /// Becomes the first pages mapped at or after `from` and before `end`, at most `most` of them, or
+    /// none if a short search finds none; returns the address up to which there are no others.
+    pub(super) fn find(
+        &mut self,
+        m: &impl Machine,
+        space: SpaceSlot,
+        (from, end): (u64, u64),
+        most: usize,
+    ) -> u64 {
+        let most = most.clamp(1, PAGES);
+        let Some(pages) = self.pages.get_mut(..most) else { return from };
+        let looked = m.next_pages(space, from, end, pages);
+        self.count = looked.pages;
+        looked.until
     }
 
     /// Keeps the pages that `keep` takes, which may change them.
@@ -54,10 +62,5 @@ impl Run {
     /// How many there are.
     pub(super) fn count(&self) -> u64 {
         u64::try_from(self.count).unwrap_or(0)
-    }
-
-    /// The address behind the last one.
-    pub(super) fn end(&self) -> u64 {
-        self.pages().last().map_or(u64::MAX, |page| page.address.saturating_add(PAGE_SIZE))
     }
 }

@@ -5,15 +5,17 @@
 //! Pages of objects are never copied by a fork; the child finds them when it touches them.
 
 use neutrino_abi::errno::Errno;
-use neutrino_abi::memory::{MappingInfo, PAGE_SIZE};
+use neutrino_abi::memory::{MappingInfo, PAGE_SIZE, USER_END};
 
 use super::frames::{OutOfMemory, TABLES_PER_PAGE, TABLES_PER_SPACE};
 use super::layout::rights;
 use super::mapping::{Backing, Charge, Mapping, MappingId};
+use super::page::PageRange;
 use super::run::Run;
 use super::table::{Slot, SlotId};
 use super::{Memory, SpaceUsage};
-use crate::machine::{Machine, SpaceSlot};
+use crate::machine::{Found, Machine, SpaceSlot};
+use crate::step::price::{FORK_MAPPING, FORK_PAGE, SEARCH};
 
 /// An address space.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +23,8 @@ pub(super) struct Space {
     references: u32,
     pub(super) mappings: u32,
     pub(super) root: MappingId,
-    /// Next vacant slot, if this one is.
-    link: u16,
+    /// Next vacant slot, or space without holders, if this is one.
+    pub(super) link: u16,
     pub(super) mapped_pages: u64,
     pub(super) resident_pages: u64,
 }
@@ -82,39 +84,34 @@ impl Memory {
         let held = &mut self.spaces[space];
         debug_assert!(held.references > 0, "a dead space is released");
         held.references = held.references.saturating_sub(1);
-        if held.references != 0 {
-            return;
+        if held.references == 0 {
+            self.end_space(m, space);
         }
-        // Bound: mappings of the space.
-        while let Some(id) = self.spaces[space].root.some() {
-            self.drop_mapping(m, id);
-        }
-        m.space_destroy(space);
-        self.frames.drain_tables(m, TABLES_PER_PAGE.saturating_add(TABLES_PER_SPACE));
-        self.spaces.remove(space);
     }
 
-    /// Makes a copy-on-write copy of a space, held once.
+    /// Copies a space on write to a new one, `child`, from `start` on, as far as the budget allows;
+    /// returns up to where. What a thread of the parent changes meanwhile is in the copy if it lies
+    /// above that, as on other systems, which do not stop the parent either.
     ///
     /// # Errors
     /// `ENOMEM`: no frame or slot, or the copy's private memory cannot be promised.
     pub fn space_fork(
         &mut self,
         m: &mut impl Machine,
-        space: SpaceSlot,
-    ) -> Result<SpaceSlot, Errno> {
-        let mappings = usize::try_from(self.spaces[space].mappings).unwrap_or(usize::MAX);
-        if self.mappings.room() < mappings {
-            return Err(Errno::ENOMEM);
-        }
-        let child = self.space_create(m)?;
-        match self.fork_mappings(m, space, child) {
-            Ok(()) => Ok(child),
-            Err(OutOfMemory) => {
-                self.space_release(m, child);
-                Err(Errno::ENOMEM)
+        parent: SpaceSlot,
+        child: SpaceSlot,
+        start: u64,
+    ) -> Result<u64, Errno> {
+        let mut at = start;
+        // Bound: mappings of the parent, and the budget.
+        while let Some(id) = self.next_mapping(parent, at) {
+            if self.budget.is_spent() {
+                return Ok(at);
             }
+            let whole = self.mappings[id];
+            at = self.fork_mapping(m, &whole.part(PageRange::ALL.part(at, u64::MAX)), child)?;
         }
+        Ok(USER_END)
     }
 
     /// What a space uses.
@@ -158,9 +155,14 @@ impl Memory {
         let mut resident_pages = 0_u32;
         let mut at = start;
         // Bound: pages of the mapping that are present.
-        while let Some(page) = m.next_page(space, at, end) {
-            resident_pages = resident_pages.saturating_add(1);
-            at = page.address.saturating_add(PAGE_SIZE);
+        while at < end {
+            at = match m.next_page(space, at, end) {
+                Found::Nothing { until } => until,
+                Found::Page(page) => {
+                    resident_pages = resident_pages.saturating_add(1);
+                    page.address.saturating_add(PAGE_SIZE)
+                }
+            };
         }
         let window = mapping.backing.window();
         Some(MappingInfo {
@@ -174,51 +176,58 @@ impl Memory {
         })
     }
 
-    fn fork_mappings(
+    /// Copies a mapping to the child as far as the budget allows; returns up to where.
+    fn fork_mapping(
         &mut self,
         m: &mut impl Machine,
-        parent: SpaceSlot,
+        mapping: &Mapping,
         child: SpaceSlot,
-    ) -> Result<(), OutOfMemory> {
-        let mut at = 0;
-        // Bound: mappings of the parent.
-        while let Some(id) = self.next_mapping(parent, at) {
-            let mapping = self.mappings[id];
-            at = mapping.range.end();
-            match mapping.charge {
-                Charge::Whole => self.frames.charge(mapping.range.pages())?,
-                Charge::Object | Charge::Touched | Charge::NoReserve => {}
+    ) -> Result<u64, OutOfMemory> {
+        self.has_room(child, 1)?;
+        let pages = match mapping.charge {
+            Charge::Whole => mapping.range.pages(),
+            Charge::Object | Charge::Touched | Charge::NoReserve => 0,
+        };
+        self.frames.charge(pages)?;
+        // Commit: the part of the mapping whose pages the child has is the child's, whatever follows.
+        let mut reached = mapping.range.end();
+        let copied = match mapping.backing {
+            Backing::Shared(_) => Ok(()),
+            Backing::Anonymous | Backing::Private(_) => {
+                reached = mapping.range.start();
+                self.fork_pages(m, mapping, child, &mut reached)
             }
-            self.insert_mapping(Mapping { space: child, ..mapping });
-            self.add_mapped(child, mapping.range);
-            match mapping.backing {
-                Backing::Shared(_) => {}
-                Backing::Anonymous | Backing::Private(_) => {
-                    self.fork_pages(m, &mapping, child)?;
-                }
-            }
+        };
+        let part = mapping.part(mapping.range.part(0, reached));
+        self.frames.uncharge(pages.saturating_sub(pages.min(part.range.pages())));
+        if !part.range.is_empty() {
+            self.append_mapping(Mapping { space: child, ..part });
         }
-        Ok(())
+        self.budget.spend(FORK_MAPPING);
+        copied.map(|()| reached)
     }
 
-    /// Shows the private pages of a mapping in a child, too.
+    /// Shows the private pages of a mapping in a child, too, up to `reached`.
     fn fork_pages(
         &mut self,
         m: &mut impl Machine,
         mapping: &Mapping,
         child: SpaceSlot,
+        reached: &mut u64,
     ) -> Result<(), OutOfMemory> {
-        let mut at = mapping.range.start();
         let mut run = Run::new();
-        // Bound: pages of the mapping that are present.
-        while run.find(m, mapping.space, at, mapping.range.end()) {
-            at = run.end();
+        // Bound: pages of the mapping that are present, and the budget.
+        while *reached < mapping.range.end() && !self.budget.is_spent() {
+            let most = self.budget.pages(FORK_PAGE);
+            let until = run.find(m, mapping.space, (*reached, mapping.range.end()), most);
             self.fork_run(m, mapping, child, &mut run)?;
+            *reached = until;
+            self.budget.spend(SEARCH);
         }
         Ok(())
     }
 
-    /// As [`Memory::fork_pages`], of some pages of the mapping.
+    /// As [`Memory::fork_pages`], of some pages of the mapping; on an error of none of them.
     fn fork_run(
         &mut self,
         m: &mut impl Machine,
@@ -226,23 +235,22 @@ impl Memory {
         child: SpaceSlot,
         run: &mut Run,
     ) -> Result<(), OutOfMemory> {
+        run.retain(|page| self.owns(m, mapping, page.address, page.frame));
+        if run.count() == 0 {
+            return Ok(());
+        }
         self.frames.fill_tables(m, TABLES_PER_PAGE)?;
+        if mapping.charge.is_by_page() {
+            self.frames.charge(run.count())?;
+        }
+        // Commit: nothing below fails.
         let rights = rights(mapping, false);
-        let mut outcome = Ok(());
         let mut was_writable = false;
         run.retain(|page| {
-            if outcome.is_err() || !self.owns(m, mapping, page.address, page.frame) {
-                return false;
-            }
-            if mapping.charge.is_by_page() {
-                outcome = self.frames.charge(1);
-                if outcome.is_err() {
-                    return false;
-                }
-            }
             self.frames.share(m, page.frame);
             was_writable |= page.rights.write;
             page.rights = rights;
+            self.budget.spend(FORK_PAGE);
             true
         });
         if was_writable {
@@ -251,6 +259,6 @@ impl Memory {
         m.map_pages(child, run.pages());
         let space = &mut self.spaces[child];
         space.resident_pages = space.resident_pages.saturating_add(run.count());
-        outcome
+        Ok(())
     }
 }

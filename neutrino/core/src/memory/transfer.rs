@@ -12,6 +12,7 @@ use super::mapping::Backing;
 use super::page::{offset_in_page, page_of};
 use super::{BadAccess, FutexKey, Memory, ObjectId};
 use crate::machine::{Access, CopyFault, Fault, FrameNumber, Machine, Page, PageRights, Place};
+use crate::step::price::{CLEAR_PAGE, COPY_PIECE, PROVIDE_PAGE};
 
 /// What absent pages of an object read as.
 static ZEROES: [u8; 4096] = [0; 4096];
@@ -84,7 +85,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Copies bytes to a space, also where it is read-only, as [`Memory::write_forced`].
+    /// Copies bytes to a space, also where it is read-only, as [`Memory::write_forced`], as far as the
+    /// budget allows; returns how many.
     ///
     /// # Errors
     /// `EFAULT`: a side cannot be accessed; some bytes may have been written. `ENOMEM`.
@@ -94,10 +96,10 @@ impl Memory {
         from: Place,
         to: Place,
         length: u64,
-    ) -> Result<(), Errno> {
+    ) -> Result<u64, Errno> {
         let mut done = 0_u64;
-        // Bound: pages that the bytes touch.
-        while done < length {
+        // Bound: pages that the bytes touch, and the budget.
+        while done < length && !self.budget.is_spent() {
             let source = Place { address: from.address.saturating_add(done), ..from };
             let target = Place { address: to.address.saturating_add(done), ..to };
             let offset = offset_in_page(target.address);
@@ -107,11 +109,13 @@ impl Memory {
             let size = usize::try_from(bytes).unwrap_or(0);
             self.retry(m, source, size, |m| m.copy_to_frame(source, page.frame, offset, bytes))?;
             done = done.saturating_add(bytes.into());
+            self.spend_copy(bytes.into());
+            self.budget.spend(PROVIDE_PAGE);
         }
-        Ok(())
+        Ok(done)
     }
 
-    /// Copies between two spaces, or within one.
+    /// Copies between two spaces, or within one, as far as the budget allows; returns how many bytes.
     ///
     /// # Errors
     /// Which side cannot be accessed, and how many bytes were copied before.
@@ -121,22 +125,18 @@ impl Memory {
         from: Place,
         to: Place,
         length: u64,
-    ) -> Result<(), CopyFault> {
-        let mut copied = 0_u64;
+    ) -> Result<u64, CopyFault> {
+        let (mut copied, mut faults) = (0_u64, most_faults(length).saturating_mul(2));
         let ahead =
             |place: Place, by: u64| Place { address: place.address.saturating_add(by), ..place };
-        let stopped = |at: CopyFault, copied: u64| match at {
-            CopyFault::Source { done, address } => {
-                CopyFault::Source { done: copied.saturating_add(done), address }
-            }
-            CopyFault::Target { done, address } => {
-                CopyFault::Target { done: copied.saturating_add(done), address }
-            }
-        };
-        for _ in 0..most_faults(length).saturating_mul(2) {
-            let left = length.saturating_sub(copied);
-            let Err(fault) = m.copy(ahead(from, copied), ahead(to, copied), left) else {
-                return Ok(());
+        // Bound: the bytes and their faults, and the budget.
+        while copied < length && !self.budget.is_spent() {
+            let piece = length.saturating_sub(copied).min(PAGE_SIZE);
+            let (from, to) = (ahead(from, copied), ahead(to, copied));
+            let Err(fault) = m.copy(from, to, piece) else {
+                copied = copied.saturating_add(piece);
+                self.spend_copy(piece);
+                continue;
             };
             let (done, resolved) = match fault {
                 CopyFault::Source { done, address } => {
@@ -146,16 +146,25 @@ impl Memory {
                     (done, self.resolve(m, to.space, address, Access::Write))
                 }
             };
-            if resolved.is_err() {
-                return Err(stopped(fault, copied));
+            if resolved.is_err() || faults == 0 {
+                return Err(fault.after(copied));
             }
+            faults = faults.saturating_sub(1);
             copied = copied.saturating_add(done).min(length);
+            self.spend_copy(done);
+            self.budget.spend(PROVIDE_PAGE);
         }
-        Err(CopyFault::Source { done: copied, address: ahead(from, copied).address })
+        Ok(copied)
     }
 
-    /// Copies bytes of an object to a space, at most to the object's end; returns how many. Absent
-    /// pages read as zeroes and stay absent.
+    /// What copying takes: words, and walks through page tables.
+    fn spend_copy(&mut self, bytes: u64) {
+        let words = u32::try_from(bytes / 8).unwrap_or(u32::MAX);
+        self.budget.spend(words.saturating_add(COPY_PIECE));
+    }
+
+    /// Copies bytes of an object to a space, at most to the object's end and as far as the budget
+    /// allows; returns how many. Absent pages read as zeroes and stay absent.
     ///
     /// # Errors
     /// - `EFAULT`: the first byte cannot be written.
@@ -171,19 +180,15 @@ impl Memory {
         self.by_pieces(m, Span { object: id, offset, length, place: to }, |memory, m, piece| {
             let place = piece.place;
             let length = usize::try_from(piece.length).unwrap_or(0);
-            match memory.object_frame(m, id, piece.page) {
-                Some(frame) => memory.retry(m, place, length, |m| {
-                    m.copy_from_frame(frame, piece.offset, place, piece.length)
-                }),
-                None => {
-                    let zeroes = ZEROES.get(..length).ok_or(Errno::EFAULT)?;
-                    memory.write(m, place, zeroes)
-                }
-            }
+            Ok(match memory.object_frame(m, id, piece.page) {
+                Some(frame) => m.copy_from_frame(frame, piece.offset, place, piece.length),
+                None => m.write(place, ZEROES.get(..length).ok_or(Errno::EFAULT)?),
+            })
         })
     }
 
-    /// Copies bytes of a space to an object, at most to the object's end; returns how many.
+    /// Copies bytes of a space to an object, at most to the object's end and as far as the budget
+    /// allows; returns how many.
     ///
     /// # Errors
     /// - `EFAULT`: the first byte cannot be read.
@@ -202,11 +207,14 @@ impl Memory {
             return Err(Errno::EACCES);
         }
         self.by_pieces(m, Span { object: id, offset, length, place: from }, |memory, m, piece| {
-            let frame: FrameNumber = memory.reach_object_frame(m, id, piece.page)?;
-            let length = usize::try_from(piece.length).unwrap_or(0);
-            memory.retry(m, piece.place, length, |m| {
-                m.copy_to_frame(piece.place, frame, piece.offset, piece.length)
-            })
+            let frame: FrameNumber = match memory.object_frame(m, id, piece.page) {
+                Some(frame) => frame,
+                None => {
+                    memory.budget.spend(CLEAR_PAGE);
+                    memory.reach_object_frame(m, id, piece.page)?
+                }
+            };
+            Ok(m.copy_to_frame(piece.place, frame, piece.offset, piece.length))
         })
     }
 
@@ -278,22 +286,22 @@ impl Memory {
         Err(Errno::EFAULT)
     }
 
-    /// Does `step` for each page's part of a span, which ends at the object's end at most; the
-    /// number of bytes before the first error, or that error.
+    /// Does `step` for each page's part of a span, which ends at the object's end at most, as far as
+    /// the budget allows; the number of bytes before the first error, or that error.
     fn by_pieces<M: Machine>(
         &mut self,
         m: &mut M,
         span: Span,
-        mut step: impl FnMut(&mut Self, &mut M, Piece) -> Result<(), Errno>,
+        mut step: impl FnMut(&mut Self, &mut M, Piece) -> Result<Result<(), Fault>, Errno>,
     ) -> Result<u64, Errno> {
         let object = &self.objects[span.object];
         if !object.is_ram() {
             return Err(Errno::EINVAL);
         }
         let length = span.length.min(object.size().saturating_sub(span.offset));
-        let mut done = 0_u64;
-        // Bound: pages of the span.
-        while done < length {
+        let (mut done, mut faults) = (0_u64, most_faults(length));
+        // Bound: pages of the span and their faults, and the budget.
+        while done < length && !self.budget.is_spent() {
             let at = span.offset.saturating_add(done);
             let offset = offset_in_page(at);
             let bytes =
@@ -304,8 +312,21 @@ impl Memory {
                 length: u32::try_from(bytes).map_err(|_| Errno::EINVAL)?,
                 place: Place { address: span.place.address.saturating_add(done), ..span.place },
             };
-            match step(self, m, piece) {
-                Ok(()) => done = done.saturating_add(bytes),
+            let moved = step(self, m, piece).and_then(|moved| match moved {
+                Ok(()) => Ok(bytes),
+                Err(_) if faults == 0 => Err(Errno::EFAULT),
+                Err(fault) => {
+                    faults = faults.saturating_sub(1);
+                    self.budget.spend(PROVIDE_PAGE);
+                    self.resolve(m, span.place.space, fault.address, fault.access)?;
+                    Ok(0)
+                }
+            });
+            match moved {
+                Ok(moved) => {
+                    done = done.saturating_add(moved);
+                    self.spend_copy(moved);
+                }
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             }

@@ -8,6 +8,7 @@ use crate::Kernel;
 use crate::machine::{Machine, Place};
 use crate::process::Life;
 use crate::signal::{Effect, Holder, bit};
+use crate::step::Work;
 use crate::thread::{ThreadId, slot};
 
 impl Kernel {
@@ -23,6 +24,8 @@ impl Kernel {
             }
             let number = deliverable.trailing_zeros().wrapping_add(1);
             match self.effect(process, number) {
+                // A handler waits for the end of the call.
+                Effect::Handle if self.threads[t].work != Work::None => return,
                 Effect::Handle => return self.divert(m, t),
                 Effect::Ignore => {
                     self.take_lowest(t, bit(number));

@@ -8,8 +8,9 @@ use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_abi::trace::Record;
 use neutrino_core::machine::{
-    CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange, Place,
-    SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, TraceCounts, UserMemory, WhenFull,
+    CallUnderWay, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Looked, Page, PageTables,
+    PhysicalRange, Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, TraceCounts,
+    UserMemory, WhenFull,
 };
 
 use crate::frames::TestMachine;
@@ -186,8 +187,8 @@ impl PageTables for Recorder {
     fn lookup(&self, space: SpaceSlot, address: u64) -> Option<Page> {
         self.memory.lookup(space, address)
     }
-    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
-        self.memory.next_page(space, from, end)
+    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> Looked {
+        self.memory.next_pages(space, from, end, into)
     }
 }
 
@@ -199,7 +200,7 @@ impl Devices for Recorder {
         self.armed = deadline;
     }
     fn reschedule(&mut self, _: usize) {}
-    fn stop_cpu(&mut self, _: usize) -> Option<SignalInfo> {
+    fn stop_cpu(&mut self, _: usize, _: CallUnderWay) -> Option<SignalInfo> {
         self.trapped.take()
     }
     fn mask_line(&mut self, line: u32) {

@@ -23,6 +23,7 @@ mod locks;
 mod machine;
 mod messages;
 mod partitions;
+mod parts;
 mod processes;
 mod signals;
 mod sporadic;

@@ -1,7 +1,9 @@
 //! A small world to test the kernel in: a first process, calls of whoever runs, checks after each.
 
+use std::collections::HashMap;
+
 use neutrino_abi::Errno;
-use neutrino_abi::calls::Call;
+use neutrino_abi::calls::{Call, Frame};
 use neutrino_abi::message::chf;
 use neutrino_abi::process::{ProcessArgs, ThreadArgs};
 use neutrino_abi::wire::Wire;
@@ -32,6 +34,8 @@ pub(crate) struct World {
     pub(crate) pace: u64,
     /// Whether the invariants are checked after each entry.
     pub(crate) is_checked: bool,
+    /// The last call of each thread.
+    calls: HashMap<u16, Frame>,
     /// Another kernel that is told the same.
     pub(crate) twin: Option<Twin>,
 }
@@ -56,15 +60,26 @@ impl World {
         kernel.boot_start(&mut machine, boot.thread, DATA, DATA + DATA_LENGTH, 7);
         let (running, space) = (None, boot.space);
         let (next_pid, pace, is_checked) = (2, 0, true);
-        let (twin, cpu) = (None, 0);
+        let (twin, cpu, calls) = (None, 0, HashMap::new());
         let mut world =
-            Self { kernel, machine, running, cpu, space, next_pid, pace, is_checked, twin };
+            Self { kernel, machine, running, cpu, space, next_pid, pace, is_checked, calls, twin };
         world.enter(Input::Reschedule);
         world
     }
 
-    /// One kernel entry, and the invariants after it.
+    /// One kernel entry, and those that go on with calls which are not finished.
     pub(crate) fn enter(&mut self, input: Input) {
+        if let (Input::Call(frame), Some(caller)) = (&input, self.running) {
+            self.calls.insert(caller.0, *frame);
+        }
+        self.enter_once(input);
+        while let Some(caller) = self.running.filter(|&t| self.kernel.is_unfinished(t)) {
+            self.enter_once(Input::Call(self.calls[&caller.0]));
+        }
+    }
+
+    /// One kernel entry, and the invariants after it.
+    pub(crate) fn enter_once(&mut self, input: Input) {
         self.machine.now += self.pace;
         if self.twin.is_some() {
             self.enter_both(input);
@@ -89,6 +104,22 @@ impl World {
             assert_eq!(running, self.running, "who runs after {input:?}");
             twin.compare(&self.kernel, &self.machine, &input);
         }
+    }
+
+    /// The first part of a call of the running thread.
+    pub(crate) fn begin(&mut self, call: &Call) {
+        let caller = self.running.expect("nobody runs").0;
+        self.machine.results.remove(&caller);
+        self.calls.insert(caller, call.encode());
+        self.enter_once(Input::Call(call.encode()));
+    }
+
+    /// Another part of the running thread's call; false if it has none.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        let unfinished = self.running.filter(|&thread| self.kernel.is_unfinished(thread));
+        let Some(caller) = unfinished else { return false };
+        self.enter_once(Input::Call(self.calls[&caller.0]));
+        true
     }
 
     /// Goes on with another CPU.

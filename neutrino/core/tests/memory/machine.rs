@@ -9,8 +9,9 @@ use neutrino_abi::message::{Head, Words};
 use neutrino_abi::signal::{Registers, SignalInfo};
 use neutrino_abi::time::TimePage;
 use neutrino_core::machine::{
-    Access, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Page, PageTables, PhysicalRange,
-    Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot, UserMemory,
+    Access, CallUnderWay, CopyFault, Devices, Fault, FrameNumber, FrameRecord, Looked, Page,
+    PageTables, PhysicalRange, Place, SpaceSlot, StartRegisters, ThreadContexts, ThreadSlot,
+    UserMemory,
 };
 
 /// Frame of the clock page.
@@ -228,12 +229,20 @@ impl PageTables for TestMachine {
         let tables = self.spaces.get(&space.0).expect("a space");
         tables.pages.get(&(address & !(PAGE_SIZE - 1))).copied()
     }
-    fn next_page(&self, space: SpaceSlot, from: u64, end: u64) -> Option<Page> {
+    fn next_pages(&self, space: SpaceSlot, from: u64, end: u64, into: &mut [Page]) -> Looked {
         let tables = self.spaces.get(&space.0).expect("a space");
-        if from >= end {
-            return None;
+        assert!(from < end, "a search in nothing");
+        // A longer range is searched in parts.
+        let until = end.min(from + 5 * PAGE_SIZE);
+        let (mut pages, room) = (0, into.len());
+        for (place, (address, page)) in into.iter_mut().zip(tables.pages.range(from..until)) {
+            *place = *page;
+            pages += 1;
+            if pages == room {
+                return Looked { pages, until: address + PAGE_SIZE };
+            }
         }
-        tables.pages.range(from..end).next().map(|(_, page)| *page)
+        Looked { pages, until }
     }
 }
 
@@ -265,7 +274,7 @@ impl Devices for TestMachine {
     }
     fn arm_timer(&mut self, _: u64) {}
     fn reschedule(&mut self, _: usize) {}
-    fn stop_cpu(&mut self, _: usize) -> Option<SignalInfo> {
+    fn stop_cpu(&mut self, _: usize, _: CallUnderWay) -> Option<SignalInfo> {
         None
     }
     fn mask_line(&mut self, _: u32) {}

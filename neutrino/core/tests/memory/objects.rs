@@ -3,7 +3,7 @@
 use neutrino_abi::errno::Errno;
 use neutrino_abi::memory::{MapArgs, PAGE_SIZE, map, object, prot};
 use neutrino_core::machine::{Access, Place};
-use neutrino_core::memory::{BadAccess, FutexKey};
+use neutrino_core::memory::{BadAccess, FutexKey, Mapped};
 
 use super::machine::DEVICE_FRAME;
 use super::scenario::{BASE, RW, Scenario, at, run};
@@ -46,10 +46,10 @@ fn a_truncated_object_leaves_every_mapping_and_grows_with_zeroes() {
         s.write(space, at(1), "shared page");
         s.write(space, at(2), "gone");
         s.write(space, at(6), "private copy");
-        s.memory.object_resize(&mut s.m, object, PAGE_SIZE + 6).unwrap();
+        s.resize(object, PAGE_SIZE + 6).unwrap();
         assert_eq!(s.touch(space, 2, Access::Read), Err(BadAccess::BeyondObject));
         assert_eq!(s.touch(space, 6, Access::Read), Err(BadAccess::BeyondObject));
-        s.memory.object_resize(&mut s.m, object, 3 * PAGE_SIZE).unwrap();
+        s.resize(object, 3 * PAGE_SIZE).unwrap();
         s.holds(space, at(1), "shared\0\0\0\0\0");
         s.holds(space, at(2), "\0\0\0\0");
         s.holds(space, at(6), "\0\0\0\0");
@@ -73,9 +73,9 @@ fn a_large_object_is_sparse_and_its_tables_are_freed() {
             assert_eq!(s.memory.copy_to_object(&mut s.m, object, offset, place, 5), Ok(5));
         }
         assert_eq!(s.memory.object_info(&mut s.m, object).resident_pages, 4);
-        s.memory.object_resize(&mut s.m, object, 1025 * PAGE_SIZE).unwrap();
+        s.resize(object, 1025 * PAGE_SIZE).unwrap();
         assert_eq!(s.memory.object_info(&mut s.m, object).resident_pages, 3);
-        s.memory.object_resize(&mut s.m, object, 1024 * PAGE_SIZE).unwrap();
+        s.resize(object, 1024 * PAGE_SIZE).unwrap();
         assert_eq!(s.memory.object_info(&mut s.m, object).resident_pages, 2);
         let offset = 1023 * PAGE_SIZE;
         let to = Place { space, address: at(0) + 64 };
@@ -103,8 +103,8 @@ fn a_sparse_object_costs_what_is_written_and_no_more() {
         assert_eq!(s.memory.copy_to_object(&mut s.m, object, size - 1, from, 1), Ok(1));
         // The page, and the table that leads to it.
         assert_eq!(s.memory.counts().committed, before + 2);
-        s.memory.object_resize(&mut s.m, object, 2000 * PAGE_SIZE).unwrap();
-        s.memory.object_resize(&mut s.m, object, PAGE_SIZE).unwrap();
+        s.resize(object, 2000 * PAGE_SIZE).unwrap();
+        s.resize(object, PAGE_SIZE).unwrap();
         assert_eq!(s.memory.object_info(&mut s.m, object).kind, object::SPARSE);
         s.memory.object_release(&mut s.m, object);
         assert_eq!(s.memory.counts().committed, before);
@@ -180,7 +180,7 @@ fn read_only_objects_cannot_be_mapped_writable_and_shared() {
             protection: prot::READ,
             ..arguments(2, map::SHARED | map::FIXED)
         };
-        s.memory.map(&mut s.m, space, &shared, Some(image)).unwrap();
+        s.map(space, &shared, Some(image)).unwrap();
         s.holds(space, at(8) + 16, "boot");
         assert_eq!(s.protect(space, (8, 1), RW), Err(Errno::EACCES));
         let place = Place { space, address: at(0) };
@@ -203,8 +203,9 @@ fn a_mapping_never_gets_more_than_its_handle_allowed() {
         let refused = s.memory.map_within(&mut s.m, space, &writable, Some(object), allowed);
         assert_eq!(refused, Err(Errno::EACCES));
         let readable = MapArgs { protection: prot::READ, ..writable };
-        let address =
+        let mapped =
             s.memory.map_within(&mut s.m, space, &readable, Some(object), allowed).unwrap();
+        let Mapped::At(address) = mapped else { panic!("not yet") };
         let refused = s.memory.protect(&mut s.m, space, address, PAGE_SIZE, RW);
         assert_eq!(refused, Err(Errno::EACCES));
     });
@@ -227,7 +228,7 @@ fn device_memory_is_mapped_uncached_and_never_copied() {
             offset: PAGE_SIZE,
             ..arguments(1, map::SHARED | map::FIXED)
         };
-        s.memory.map(&mut s.m, space, &registers, Some(device)).unwrap();
+        s.map(space, &registers, Some(device)).unwrap();
         s.write(space, at(0), "on");
         let page = s.m.page(space, at(0)).unwrap();
         assert_eq!((page.frame.0, page.rights.uncached), (DEVICE_FRAME + 1, true));

@@ -109,7 +109,7 @@ impl World {
             ..MapArgs::default()
         };
         let id = object.map(|object| self.objects[object]);
-        let got = self.s.memory.map(&mut self.s.m, slot, &arguments, id);
+        let got = self.s.map(slot, &arguments, id);
         let mut next = self.model.clone();
         let lazy = if protection & prot::WRITE != 0 { Charge::Whole } else { Charge::Touched };
         let (back, charge) = match kind {
@@ -136,8 +136,8 @@ impl World {
 
     fn unmap(&mut self, span: Span) {
         let Some(slot) = self.spaces[span.space] else { return };
-        let length = span.pages * PAGE_SIZE;
-        let got = self.s.memory.unmap(&mut self.s.m, slot, at(span.page), length);
+        let range = (at(span.page), span.pages * PAGE_SIZE);
+        let got = self.s.through(range, |s, at, rest| s.memory.unmap(&mut s.m, slot, at, rest));
         let mut next = self.model.clone();
         let pages = next.spaces[span.space].as_mut().unwrap();
         pages.retain(|number, _| !(span.page..span.page + span.pages).contains(number));
@@ -165,8 +165,10 @@ impl World {
 
     fn discard(&mut self, span: Span) {
         let Some(slot) = self.spaces[span.space] else { return };
-        let length = span.pages * PAGE_SIZE;
-        let got = self.s.memory.advise(&mut self.s.m, slot, at(span.page), length, DONTNEED);
+        let range = (at(span.page), span.pages * PAGE_SIZE);
+        let got = self
+            .s
+            .through(range, |s, at, rest| s.memory.advise(&mut s.m, slot, at, rest, DONTNEED));
         let mut next = self.model.clone();
         let pages = next.spaces[span.space].as_mut().unwrap();
         let mut expected = Ok(());
@@ -213,7 +215,9 @@ impl World {
         };
         match (got, expected) {
             (Err(_), Ok(())) => assert_eq!(self.ram, Ram::Scarce),
-            (got, expected) => self.agree(got.map_err(|_| Errno::EFAULT), expected, next),
+            (got, expected) => {
+                self.agree(got.map(drop).map_err(|_| Errno::EFAULT), expected, next);
+            }
         }
     }
 
@@ -223,7 +227,7 @@ impl World {
         else {
             return;
         };
-        match self.s.memory.space_fork(&mut self.s.m, slot) {
+        match self.s.fork(slot) {
             Ok(new) => {
                 self.spaces[child] = Some(new);
                 self.model.spaces[child] = self.model.spaces[space].clone();
@@ -237,7 +241,7 @@ impl World {
             return;
         }
         if let Some(slot) = self.spaces[space].take() {
-            self.s.memory.space_release(&mut self.s.m, slot);
+            self.s.release(slot);
             self.model.spaces[space] = None;
         }
     }
@@ -260,7 +264,7 @@ impl World {
     }
 
     fn resize(&mut self, object: usize, size: u64) {
-        let got = self.s.memory.object_resize(&mut self.s.m, self.objects[object], size);
+        let got = self.s.resize(self.objects[object], size);
         let mut next = self.model.clone();
         next.resize(object, size);
         self.agree(got, Ok(()), next);
@@ -309,7 +313,7 @@ impl World {
             }
         }
         for slot in self.spaces.into_iter().flatten() {
-            self.s.memory.space_release(&mut self.s.m, slot);
+            self.s.release(slot);
         }
         for object in self.objects {
             self.s.memory.object_release(&mut self.s.m, object);
@@ -347,13 +351,14 @@ fn remap_model(
     Ok(at(target))
 }
 
-fn agree_always(frames: u32, ram: Ram, cases: u32) {
+fn agree_always(frames: u32, ram: Ram, cases: u32, part: u32) {
     run(move || {
         let config = Config { cases, failure_persistence: None, ..Config::default() };
         let steps = prop::collection::vec(step(), 1..80);
         let result = TestRunner::new(config).run(&steps, |steps| {
             let mut world = World::new(frames, ram);
             for step in steps {
+                world.s.in_parts_of(part);
                 world.step(step);
             }
             world.end();
@@ -367,10 +372,15 @@ fn agree_always(frames: u32, ram: Ram, cases: u32) {
 
 #[test]
 fn random_calls_do_what_the_model_does() {
-    agree_always(2048, Ram::Plenty, 400);
+    agree_always(2048, Ram::Plenty, 400, u32::MAX);
+}
+
+#[test]
+fn random_calls_in_parts_do_what_the_model_does() {
+    agree_always(2048, Ram::Plenty, 400, 900);
 }
 
 #[test]
 fn calls_that_run_out_of_memory_change_nothing() {
-    agree_always(56, Ram::Scarce, 400);
+    agree_always(56, Ram::Scarce, 400, u32::MAX);
 }

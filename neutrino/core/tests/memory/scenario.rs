@@ -1,9 +1,10 @@
 //! A small language for scenarios.
 
 use neutrino_abi::errno::Errno;
-use neutrino_abi::memory::{MapArgs, PAGE_SIZE, RemapArgs, map, object, prot};
+use neutrino_abi::memory::{MapArgs, PAGE_SIZE, RemapArgs, USER_END, map, object, prot};
 use neutrino_core::machine::{Access, FrameNumber, Place, SpaceSlot};
-use neutrino_core::memory::{BadAccess, Memory, ObjectId};
+use neutrino_core::memory::{BadAccess, Extent, Mapped, Memory, ObjectId};
+use neutrino_core::step::Budget;
 
 use super::machine::{FIRST_FRAME, TestMachine};
 
@@ -21,6 +22,8 @@ pub(crate) fn at(page: u64) -> u64 {
 pub(crate) struct Scenario {
     pub(crate) m: TestMachine,
     pub(crate) memory: Box<Memory>,
+    /// What one part of a call may do.
+    budget: u32,
 }
 
 impl Scenario {
@@ -29,7 +32,99 @@ impl Scenario {
         let mut memory = Box::new(Memory::new());
         memory.add_range(&mut m, FrameNumber(FIRST_FRAME), frames / 2);
         memory.add_range(&mut m, FrameNumber(FIRST_FRAME + frames / 2), frames - frames / 2);
-        Self { m, memory }
+        Self { m, memory, budget: u32::MAX }
+    }
+
+    /// From now on, calls take parts of 1 to `most` instructions.
+    pub(crate) fn in_parts_of(&mut self, most: u32) {
+        self.budget = most;
+    }
+
+    fn part(&mut self) {
+        // Parts of different lengths.
+        let budget = self.memory.counts().free.wrapping_mul(0x9e37_79b9) as u32;
+        let is_endless = self.budget == u32::MAX;
+        self.memory.set_budget(if is_endless {
+            Budget::ENDLESS
+        } else {
+            Budget::new(1 + budget % self.budget)
+        });
+    }
+
+    /// Does `act` on a range until it comes to the end of it.
+    pub(crate) fn through(
+        &mut self,
+        (address, length): (u64, u64),
+        mut act: impl FnMut(&mut Self, u64, u64) -> Result<u64, Errno>,
+    ) -> Result<(), Errno> {
+        let mut at = address;
+        loop {
+            self.part();
+            let reached = act(self, at, length - (at - address));
+            self.bury();
+            at = reached?;
+            if at >= address + length {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) fn map(
+        &mut self,
+        space: SpaceSlot,
+        arguments: &MapArgs,
+        object: Option<ObjectId>,
+    ) -> Result<u64, Errno> {
+        loop {
+            self.part();
+            let mapped = self.memory.map(&mut self.m, space, arguments, object);
+            self.bury();
+            let Mapped::At(address) = mapped? else { continue };
+            if arguments.flags & map::POPULATE != 0 {
+                self.through((address, arguments.length), |s, at, rest| {
+                    Ok(s.memory.populate(&mut s.m, space, at, at + rest))
+                })?;
+            }
+            return Ok(address);
+        }
+    }
+
+    /// Lets a space go.
+    pub(crate) fn release(&mut self, space: SpaceSlot) {
+        self.part();
+        self.memory.space_release(&mut self.m, space);
+        self.bury();
+    }
+
+    /// Frees what calls left over.
+    fn bury(&mut self) {
+        let mut dying = self.memory.take_dying();
+        while !dying.is_nothing() {
+            self.part();
+            dying = self.memory.free_some(&mut self.m, dying);
+        }
+        self.memory.set_budget(Budget::ENDLESS);
+    }
+
+    pub(crate) fn fork(&mut self, parent: SpaceSlot) -> Result<SpaceSlot, Errno> {
+        let child = self.memory.space_create(&mut self.m)?;
+        let copied = self
+            .through((0, USER_END), |s, at, _| s.memory.space_fork(&mut s.m, parent, child, at));
+        if copied.is_err() {
+            self.memory.space_release(&mut self.m, child);
+        }
+        copied.map(|()| child)
+    }
+
+    pub(crate) fn resize(&mut self, object: ObjectId, size: u64) -> Result<(), Errno> {
+        loop {
+            self.part();
+            let resized = self.memory.object_resize(&mut self.m, object, size);
+            self.bury();
+            if resized? == Extent::Whole {
+                return Ok(());
+            }
+        }
     }
 
     pub(crate) fn space(&mut self) -> SpaceSlot {
@@ -51,7 +146,7 @@ impl Scenario {
             flags,
             ..MapArgs::default()
         };
-        self.memory.map(&mut self.m, space, &arguments, None).expect("memory is mapped");
+        self.map(space, &arguments, None).expect("memory is mapped");
     }
 
     /// Maps `pages` pages of an object at page `page`.
@@ -69,12 +164,13 @@ impl Scenario {
             flags: flags | map::FIXED,
             ..MapArgs::default()
         };
-        self.memory.map(&mut self.m, space, &arguments, Some(object))
+        self.map(space, &arguments, Some(object))
     }
 
     pub(crate) fn unmap(&mut self, space: SpaceSlot, page: u64, pages: u64) {
-        let length = pages * PAGE_SIZE;
-        self.memory.unmap(&mut self.m, space, at(page), length).expect("memory is unmapped");
+        let range = (at(page), pages * PAGE_SIZE);
+        let unmap = |s: &mut Self, at, rest| s.memory.unmap(&mut s.m, space, at, rest);
+        self.through(range, unmap).expect("memory is unmapped");
     }
 
     pub(crate) fn protect(
@@ -83,7 +179,9 @@ impl Scenario {
         (page, pages): (u64, u64),
         protection: u32,
     ) -> Result<(), Errno> {
-        self.memory.protect(&mut self.m, space, at(page), pages * PAGE_SIZE, protection)
+        self.through((at(page), pages * PAGE_SIZE), |s, at, rest| {
+            s.memory.protect(&mut s.m, space, at, rest, protection)
+        })
     }
 
     pub(crate) fn remap(

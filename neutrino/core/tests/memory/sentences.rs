@@ -50,12 +50,12 @@ fn anywhere_is_the_highest_gap_that_is_large_enough() {
     run(|| {
         let mut s = Scenario::new(64);
         let space = s.space();
-        let first = s.memory.map(&mut s.m, space, &arguments(4, ANONYMOUS), None).unwrap();
+        let first = s.map(space, &arguments(4, ANONYMOUS), None).unwrap();
         assert_eq!(first, 0x7f00_0000_0000 - 4 * PAGE_SIZE);
-        let second = s.memory.map(&mut s.m, space, &arguments(2, ANONYMOUS), None).unwrap();
+        let second = s.map(space, &arguments(2, ANONYMOUS), None).unwrap();
         assert_eq!(second, first - 2 * PAGE_SIZE);
         s.memory.unmap(&mut s.m, space, first + PAGE_SIZE, 2 * PAGE_SIZE).unwrap();
-        let third = s.memory.map(&mut s.m, space, &arguments(2, ANONYMOUS), None).unwrap();
+        let third = s.map(space, &arguments(2, ANONYMOUS), None).unwrap();
         assert_eq!(third, first + PAGE_SIZE);
     });
 }
@@ -66,8 +66,8 @@ fn a_hint_is_taken_if_it_is_free() {
         let mut s = Scenario::new(64);
         let space = s.space();
         let hinted = MapArgs { address: at(3) + 5, ..arguments(1, ANONYMOUS) };
-        assert_eq!(s.memory.map(&mut s.m, space, &hinted, None), Ok(at(3)));
-        assert_ne!(s.memory.map(&mut s.m, space, &hinted, None), Ok(at(3)));
+        assert_eq!(s.map(space, &hinted, None), Ok(at(3)));
+        assert_ne!(s.map(space, &hinted, None), Ok(at(3)));
     });
 }
 
@@ -82,7 +82,7 @@ fn fixed_replaces_and_noreplace_does_not() {
             address: at(1),
             ..arguments(1, ANONYMOUS | map::FIXED | map::FIXED_NOREPLACE)
         };
-        assert_eq!(s.memory.map(&mut s.m, space, &fixed, None), Err(Errno::EEXIST));
+        assert_eq!(s.map(space, &fixed, None), Err(Errno::EEXIST));
         s.holds(space, at(1), "old");
         s.anonymous(space, 1, 1);
         s.holds(space, at(1), "\0\0\0");
@@ -109,7 +109,7 @@ fn bad_arguments_are_refused_and_change_nothing() {
             (MapArgs { flags: map::PRIVATE, ..fixed }, Errno::EBADF),
         ];
         for (case, error) in cases {
-            assert_eq!(s.memory.map(&mut s.m, space, &case, None), Err(error), "{case:?}");
+            assert_eq!(s.map(space, &case, None), Err(error), "{case:?}");
         }
         assert_eq!(s.memory.counts(), before);
         assert!(s.layout(space).is_empty());
@@ -167,7 +167,7 @@ fn a_forked_page_is_copied_by_whoever_writes_first() {
         let parent = s.space();
         s.anonymous(parent, 0, 1);
         s.write(parent, at(0), "parent");
-        let child = s.memory.space_fork(&mut s.m, parent).unwrap();
+        let child = s.fork(parent).unwrap();
         let frame = s.m.page(parent, at(0)).unwrap().frame;
         assert_eq!(s.m.page(child, at(0)).unwrap().frame, frame);
         assert_eq!(s.m.references(frame), 2);
@@ -191,10 +191,10 @@ fn a_parent_that_writes_first_leaves_its_child_the_old_page() {
         let parent = s.space();
         s.anonymous(parent, 0, 1);
         s.write(parent, at(0), "before");
-        let child = s.memory.space_fork(&mut s.m, parent).unwrap();
+        let child = s.fork(parent).unwrap();
         s.write(parent, at(0), "after.");
         s.holds(child, at(0), "before");
-        let grandchild = s.memory.space_fork(&mut s.m, child).unwrap();
+        let grandchild = s.fork(child).unwrap();
         s.write(child, at(0), "third.");
         s.holds(grandchild, at(0), "before");
     });
@@ -211,7 +211,7 @@ fn a_mapping_stays_where_it_is_if_there_are_no_frames_for_new_page_tables() {
         }
         let lazy =
             MapArgs { address: at(60), ..arguments(20, ANONYMOUS | map::NORESERVE | map::FIXED) };
-        s.memory.map(&mut s.m, space, &lazy, None).unwrap();
+        s.map(space, &lazy, None).unwrap();
         while (60..80).any(|page| {
             s.m.page(space, at(page)).is_none() && s.touch(space, page, Access::Write).is_ok()
         }) {}
@@ -252,8 +252,8 @@ fn shared_anonymous_memory_stays_shared_over_a_fork() {
         let parent = s.space();
         let shared =
             MapArgs { address: at(0), ..arguments(2, map::SHARED | map::ANONYMOUS | map::FIXED) };
-        s.memory.map(&mut s.m, parent, &shared, None).unwrap();
-        let child = s.memory.space_fork(&mut s.m, parent).unwrap();
+        s.map(parent, &shared, None).unwrap();
+        let child = s.fork(parent).unwrap();
         s.write(child, at(1), "from the child");
         s.holds(parent, at(1), "from the child");
         s.memory.space_release(&mut s.m, child);
@@ -269,11 +269,11 @@ fn promises_are_kept_and_not_exceeded() {
         let space = s.space();
         s.anonymous(space, 0, 50);
         let more = arguments(20, ANONYMOUS);
-        assert_eq!(s.memory.map(&mut s.m, space, &more, None), Err(Errno::ENOMEM));
-        assert_eq!(s.memory.space_fork(&mut s.m, space), Err(Errno::ENOMEM));
+        assert_eq!(s.map(space, &more, None), Err(Errno::ENOMEM));
+        assert_eq!(s.fork(space), Err(Errno::ENOMEM));
         let lazy =
             MapArgs { address: at(60), ..arguments(20, ANONYMOUS | map::NORESERVE | map::FIXED) };
-        s.memory.map(&mut s.m, space, &lazy, None).unwrap();
+        s.map(space, &lazy, None).unwrap();
         let lazy_results: Vec<_> =
             (60..80).map(|page| s.touch(space, page, Access::Write)).collect();
         assert_eq!(lazy_results.last(), Some(&Err(BadAccess::NoMemory)));
@@ -295,7 +295,7 @@ fn reserved_addresses_are_charged_when_they_become_writable() {
             address: at(0),
             ..arguments(100, ANONYMOUS | map::FIXED)
         };
-        s.memory.map(&mut s.m, space, &reserve, None).unwrap();
+        s.map(space, &reserve, None).unwrap();
         let before = s.memory.counts().committed;
         s.protect(space, (10, 4), RW).unwrap();
         assert_eq!(s.memory.counts().committed, before + 4);
@@ -349,7 +349,7 @@ fn a_copy_says_which_side_failed_and_how_far_it_came() {
         s.write(one, at(0) + 100, "message");
         let from = Place { space: one, address: at(0) + 100 };
         let to = Place { space: other, address: at(1) - 3 };
-        assert_eq!(s.memory.copy(&mut s.m, from, to, 7), Ok(()));
+        assert_eq!(s.memory.copy(&mut s.m, from, to, 7), Ok(7));
         s.holds(other, at(1) - 3, "message");
         let short = s.memory.copy(&mut s.m, from, to, 3 * PAGE_SIZE);
         assert_eq!(short, Err(CopyFault::Target { done: PAGE_SIZE + 3, address: at(2) }));
@@ -364,7 +364,7 @@ fn populated_memory_is_present() {
         let mut s = Scenario::new(64);
         let space = s.space();
         let flags = ANONYMOUS | map::POPULATE;
-        s.memory.map(&mut s.m, space, &arguments(5, flags), None).unwrap();
+        s.map(space, &arguments(5, flags), None).unwrap();
         let info = s.memory.mapping_info(&mut s.m, space, 0).unwrap();
         assert_eq!((info.resident_pages, info.flags), (5, ANONYMOUS));
     });
@@ -382,7 +382,7 @@ fn one_space_cannot_take_all_mappings() {
                 protection: prot::NONE,
                 ..arguments(1, ANONYMOUS | map::FIXED)
             };
-            match s.memory.map(&mut s.m, space, &fixed, None) {
+            match s.map(space, &fixed, None) {
                 Ok(_) => made += 1,
                 Err(error) => break error,
             }
