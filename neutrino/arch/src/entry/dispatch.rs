@@ -130,6 +130,7 @@ impl System {
 
     /// Goes on with the call of the thread that runs, which it makes once more for that.
     fn again(&mut self, cpu: usize) -> u64 {
+        self.machine.set_cpu(cpu);
         match self.kernel.running_on(cpu) {
             Some(thread) if self.kernel.is_unfinished(thread) => {
                 let frame = self.machine.contexts.call_frame(thread);
