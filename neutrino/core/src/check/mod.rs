@@ -297,11 +297,11 @@ impl Kernel {
         claim(right, "a thread that does not wait has a deadline")
     }
 
-    /// I13.
+    /// I15.
     fn check_work(&self) -> Verdict {
         let waits = |thread: &Thread| thread.work != Work::None && thread.state.is_blocked();
         let wrong = self.threads.iter().any(|(_, thread)| waits(thread));
-        claim(!wrong, "I13: a thread waits before its call is finished")
+        claim(!wrong, "I15: a thread waits before its call is finished")
     }
 
     /// I9.
