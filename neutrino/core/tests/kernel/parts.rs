@@ -87,7 +87,7 @@ fn a_more_important_message_overtakes_a_long_one_between_two_parts() {
         assert_eq!(w.me(), server);
         while w.goes_on() {}
         let first = w.result_of(server).unwrap();
-        assert_eq!((first & 0xffff) as u16, high.0.0);
+        assert_eq!(u16::try_from(first & 0xffff).unwrap(), high.0.0);
         let second = w.ok(&receive(chid));
         assert_eq!((second & 0xffff) as u16, low.0);
         has_arrived(w);
