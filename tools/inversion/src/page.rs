@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::compile::Mode;
 use crate::scenario::{Quantity, Scenario};
 use crate::svg::{self, escape};
 use crate::units::instructions;
@@ -29,7 +28,7 @@ const INTRODUCTION: &str = "<p><b>Priority inversion</b>: somebody important wai
     likes. <b>Priority inheritance</b> ends it: whoever holds a mutex, or serves a client, runs at the \
     priority of the most important one who waits for that.</p>\
     <p>Every scenario ran twice on the booted system: once without inheritance (plain locks, channels of \
-    fixed priority) and once with it. Time is counted in executed instructions; one takes a nanosecond. \
+    fixed priority) and once with it; those of budgets once without sporadic threads and partitions and once with them. Time is counted in executed instructions; one takes a nanosecond. \
     A bigger number is a higher priority. Point at a bar to read what it is.</p>";
 
 const KEY: [(&str, &str); 6] = [
@@ -121,10 +120,11 @@ fn section(out: &mut String, outcomes: &Outcomes) {
     let end = off.timeline.end.max(on.timeline.end);
     out.push_str("<div class=\"pair\">");
     let compared = scenario.measure.compare.word();
-    for (outcome, title) in [(off, "off"), (on, "on")] {
+    for outcome in [off, on] {
+        let mode = outcome.mode.word();
         write!(
             out,
-            "<figure><figcaption>{compared} {title}: {}</figcaption>{}</figure>",
+            "<figure><figcaption>{compared} {mode}: {}</figcaption>{}</figure>",
             sentence(scenario, outcome),
             svg::timeline(scenario, outcome, end)
         )
@@ -167,6 +167,7 @@ pub fn json(all: &[Outcomes]) -> Value {
                 Quantity::Response => "response",
             },
             "unit": "instructions",
+            "compared": scenario.measure.compare.word(),
             "bound": scenario.measure.bound_ns,
             "off": figures(off),
             "on": figures(on),
@@ -178,7 +179,7 @@ pub fn json(all: &[Outcomes]) -> Value {
 
 fn figures(outcome: &Outcome) -> Value {
     json!({
-        "inheritance": outcome.mode == Mode::On,
+        "mode": outcome.mode.word(),
         "measured": outcome.measured_ns,
         "inverted": outcome.inverted_ns,
         "resets": outcome.resets,

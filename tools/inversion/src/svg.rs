@@ -304,14 +304,14 @@ pub fn bars(outcomes: &Outcomes) -> String {
          <style>{STYLE}</style>",
         WIDTH + 40.0
     );
-    for (row, (outcome, name)) in
-        [(off, "inheritance off"), (on, "inheritance on")].iter().enumerate()
-    {
+    let differs = scenario.measure.compare.word();
+    for (row, outcome) in [off, on].into_iter().enumerate() {
+        let mode = outcome.mode.word();
         let y = 4.0 + row as f64 * 22.0;
         let class = if outcome.measured_ns > bound { "bad" } else { "good" };
         write!(
             out,
-            "<text x=\"4\" y=\"{:.0}\">{name}</text><rect class=\"{class}\" x=\"120\" y=\"{y:.0}\" \
+            "<text x=\"4\" y=\"{:.0}\">{differs} {mode}</text><rect class=\"{class}\" x=\"120\" y=\"{y:.0}\" \
              width=\"{:.1}\" height=\"16\"/><text class=\"s\" x=\"{:.1}\" y=\"{:.0}\">{}</text>",
             y + 12.0,
             (x(outcome.measured_ns) - 120.0).max(1.0),

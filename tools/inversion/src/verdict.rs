@@ -90,26 +90,27 @@ impl Outcomes {
     pub fn complaints(&self) -> Vec<String> {
         let measure = &self.scenario.measure;
         let bound = instructions(measure.bound_ns);
+        let differs = measure.compare.word();
         let mut complaints = Vec::new();
         if !self.on.holds(&self.scenario) {
             let took = instructions(self.on.measured_ns);
-            complaints.push(format!("with inheritance {took}, which is more than {bound}"));
+            complaints.push(format!("with {differs} {took}, which is more than {bound}"));
         }
         if measure.without == Without::Exceeds && self.off.holds(&self.scenario) {
             let took = instructions(self.off.measured_ns);
-            complaints.push(format!("without inheritance only {took} of {bound}: no inversion"));
+            complaints.push(format!("without {differs} only {took} of {bound}: no inversion"));
         }
         if measure.without == Without::Holds && !self.off.holds(&self.scenario) {
             let took = instructions(self.off.measured_ns);
-            complaints.push(format!("without inheritance {took}, which is more than {bound}"));
+            complaints.push(format!("without {differs} {took}, which is more than {bound}"));
         }
         let expected = usize::from(measure.resets == Resets::Without);
         if (self.off.resets, self.on.resets) != (expected, 0) {
             let (off, on) = (self.off.resets, self.on.resets);
-            complaints.push(format!("{off} resets without inheritance and {on} with it"));
+            complaints.push(format!("{off} resets without {differs} and {on} with it"));
         }
         if self.on.run.ended == Ended::Late {
-            complaints.push("with inheritance it did not come to its end".into());
+            complaints.push(format!("with {differs} it did not come to its end"));
         }
         for outcome in [&self.off, &self.on] {
             if outcome.run.inversions != 0 {

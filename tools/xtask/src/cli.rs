@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::Suite;
+
 /// Builds the system, boots it in QEMU, tests it and measures it.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
@@ -68,7 +70,7 @@ pub(crate) enum Command {
 pub(crate) struct BenchOptions {
     /// What to measure; without it everything, and Linux and Linux PREEMPT_RT too
     #[arg(value_enum)]
-    pub(crate) suite: Option<BenchSuite>,
+    pub(crate) suite: Option<Suite>,
 
     /// Compare with the recorded figures of Linux (tests/bench/peers.toml) instead of running it
     #[arg(long)]
@@ -77,17 +79,6 @@ pub(crate) struct BenchOptions {
     /// Put the results into the repository: docs/benchmarks.md, its plots, and the ledger
     #[arg(long)]
     pub(crate) record: bool,
-}
-
-/// A part of the benchmarks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum BenchSuite {
-    /// Instructions from kernel entry to the shell's prompt
-    Boot,
-    /// Messages and kernel calls, beside seL4
-    Ipc,
-    /// The POSIX calls of peerbench, beside Linux and Linux PREEMPT_RT
-    Posix,
 }
 
 #[derive(Args, Clone, Debug)]

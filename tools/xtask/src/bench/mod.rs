@@ -19,8 +19,8 @@ use anyhow::{Context, Result};
 
 use self::ledger::Ledger;
 use self::record::{Record, Summary};
-use self::suite::Suite;
-use crate::cli::{BenchOptions, BenchSuite};
+pub(crate) use self::suite::Suite;
+use crate::cli::BenchOptions;
 use crate::workspace::{Workspace, write_file};
 
 /// Linux needs 1,670 million instructions to its init; this is the promise to stay well below.
@@ -32,12 +32,7 @@ const BOOT_BUDGET: f64 = 600_000_000.0;
 /// When the system cannot be built or booted, says nonsense, or Linux cannot be had.
 pub(crate) fn command(workspace: &Workspace, options: &BenchOptions) -> Result<ExitCode> {
     let mut peers = record::recorded_peers(workspace)?;
-    let suites = match options.suite {
-        Some(BenchSuite::Boot) => vec![Suite::Boot],
-        Some(BenchSuite::Ipc) => vec![Suite::Ipc],
-        Some(BenchSuite::Posix) => vec![Suite::Posix],
-        None => Suite::ALL.to_vec(),
-    };
+    let suites = options.suite.map_or_else(|| Suite::ALL.to_vec(), |suite| vec![suite]);
     let commit = options.record.then(|| ledger::commit(&workspace.root)).transpose()?;
     if options.suite.is_none() && !options.no_linux {
         linux::measure(workspace, &mut peers)?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use super::record::{self, Peers, Record};
 use crate::shell;
@@ -16,13 +17,13 @@ use crate::workspace::Workspace;
 const COUNTERS: &str = "cat /proc/nto/system";
 
 /// What is measured in one boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Suite {
-    /// Messages and kernel calls: `kernbench`, a native program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// Messages and kernel calls (kernbench, a native program), beside seL4
     Ipc,
-    /// POSIX calls: `peerbench`, an ordinary static Linux program.
+    /// POSIX calls (peerbench, an ordinary static Linux program), beside Linux and Linux PREEMPT_RT
     Posix,
-    /// From kernel entry to the shell.
+    /// Instructions from kernel entry to the shell's prompt
     Boot,
 }
 
